@@ -1,0 +1,268 @@
+"""Orders from a strategy's wish to the broker's answer, and what results from them."""
+
+from __future__ import annotations
+
+import enum
+from datetime import datetime
+
+
+import attrs
+
+
+class Side(enum.Enum):
+    """The direction of an order or a position."""
+
+    BUY = "buy"
+    SELL = "sell"
+
+    @property
+    def opposite(self) -> Side:
+        """The side that closes this one."""
+        return Side.SELL if self is Side.BUY else Side.BUY
+
+
+class Action(enum.Enum):
+    """What an intent asks for."""
+
+    OPEN = "open"
+    """A market order that may increase exposure."""
+    CLOSE = "close"
+    """Close one position, or every position of the strategy in the symbol."""
+    PROTECT = "protect"
+    """Move a position's stop loss and take profit."""
+
+
+def _positive(instance: object, attribute: attrs.Attribute[float | None], value: float | None) -> None:
+    if value is not None and not value > 0:
+        raise ValueError(f"{attribute.name}: must be > 0, got {value!r}")
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class OrderIntent:
+    """What a strategy wants, before any check.
+
+    Distances are in points from the quote at which the order is sent: from the ask
+    for a buy, from the bid for a sell (architecture, decision 10).
+
+    Attributes:
+        strategy: Class name of the strategy that wants it.
+        strategy_id: The server's id of that strategy.
+        symbol: The broker's spelling.
+        action: Open, close, or move protection.
+        side: Direction of an opening; None for the other actions.
+        volume: In lots; None leaves the size to the sizing plugin (opening) or means
+            the whole position (closing).
+        stop_loss: Distance in points; None for no stop.
+        take_profit: Distance in points; None for no target.
+        ticket: The position meant by CLOSE or PROTECT; None means all of this
+            strategy's positions in *symbol*.
+        stop_loss_price: New stop for PROTECT, as a price; None keeps the present one.
+        take_profit_price: New target for PROTECT, as a price; None keeps it.
+        reason: A few words for logs and reports.
+    """
+
+    strategy: str
+    symbol: str
+    action: Action
+    strategy_id: int | None = None
+    side: Side | None = None
+    volume: float | None = attrs.field(default=None, validator=_positive)
+    stop_loss: float | None = attrs.field(default=None, validator=_positive)
+    take_profit: float | None = attrs.field(default=None, validator=_positive)
+    ticket: int | None = None
+    stop_loss_price: float | None = attrs.field(default=None, validator=_positive)
+    take_profit_price: float | None = attrs.field(default=None, validator=_positive)
+    reason: str = ""
+
+    def __attrs_post_init__(self) -> None:
+        if (self.action is Action.OPEN) != (self.side is not None):
+            raise ValueError("side: an opening needs one, other actions take none")
+
+    @property
+    def increases_exposure(self) -> bool:
+        """Whether carrying it out could raise the account's exposure."""
+        return self.action is Action.OPEN
+
+
+@attrs.frozen(slots=True)
+class Deny:
+    """A guard's no.
+
+    Attributes:
+        code: ``UPPER_SNAKE`` reason code, listed in the docs.
+        detail: Figures for a person, such as ``used=5.1% limit=5.0%``.
+    """
+
+    code: str
+    detail: str = ""
+
+    def __str__(self) -> str:
+        """Return the code and its figures on one line."""
+        return f"{self.code}: {self.detail}" if self.detail else self.code
+
+
+@attrs.frozen(slots=True)
+class Denial:
+    """A no together with the plugin that said it."""
+
+    plugin: str
+    deny: Deny
+
+    def __str__(self) -> str:
+        """Return who said no and why."""
+        return f"{self.plugin}: {self.deny}"
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class OrderRequest:
+    """An approved intent with a size, ready for the broker.
+
+    Attributes:
+        token: Short unique mark of this intent, carried in the order's comment.
+        magic: Number that marks the strategy's own orders and positions.
+        symbol: The broker's spelling.
+        action: Open, close, or move protection.
+        side: Direction of the deal (a close carries the closing side).
+        volume: In lots, a multiple of the symbol's step; 0 for PROTECT.
+        stop_loss: Distance in points (OPEN); None for none.
+        take_profit: Distance in points (OPEN); None for none.
+        ticket: The position that CLOSE or PROTECT is about.
+        stop_loss_price: For PROTECT: the stop that shall stand; None for none.
+        take_profit_price: For PROTECT: the target that shall stand; None for none.
+        strategy: Class name of the strategy behind it.
+    """
+
+    token: str
+    magic: int
+    symbol: str
+    action: Action
+    side: Side
+    volume: float
+    stop_loss: float | None = None
+    take_profit: float | None = None
+    ticket: int | None = None
+    stop_loss_price: float | None = None
+    take_profit_price: float | None = None
+    strategy: str = ""
+
+
+class Outcome(enum.Enum):
+    """What became of an order request."""
+
+    FILLED = "filled"
+    """Executed, wholly or in part (see the volume)."""
+    REJECTED = "rejected"
+    """The broker or the terminal said no; nothing changed."""
+    UNKNOWN = "unknown"
+    """No trustworthy answer: look it up before anything is sent again."""
+    NOT_SENT = "not_sent"
+    """It never left this machine."""
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class OrderResult:
+    """What came back for an order request.
+
+    Attributes:
+        token: The request's mark.
+        outcome: What became of it.
+        retcode: The terminal's return code; 0 where there was none.
+        message: The terminal's words, or ours where it had none.
+        ticket: Position ticket (opening) or the closed position's ticket; 0 if none.
+        volume: Lots executed.
+        price: Price executed at; 0.0 if none.
+        stop_loss: Stop that stands, as a price; 0.0 for none.
+        take_profit: Target that stands, as a price; 0.0 for none.
+    """
+
+    token: str
+    outcome: Outcome
+    retcode: int = 0
+    message: str = ""
+    ticket: int = 0
+    volume: float = 0.0
+    price: float = 0.0
+    stop_loss: float = 0.0
+    take_profit: float = 0.0
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class Position:
+    """An open position as the terminal shows it.
+
+    Attributes:
+        ticket: The terminal's number for it.
+        symbol: The broker's spelling.
+        side: BUY is long, SELL is short.
+        volume: In lots.
+        opened_at: UTC-aware.
+        open_price: Average price of entry.
+        stop_loss: As a price; 0.0 for none.
+        take_profit: As a price; 0.0 for none.
+        profit: Floating profit, account currency, without swap.
+        swap: Accrued swap, account currency.
+        magic: Number of the strategy that owns it; 0 for manual ones.
+        comment: The order's comment.
+    """
+
+    ticket: int
+    symbol: str
+    side: Side
+    volume: float
+    opened_at: datetime
+    open_price: float
+    stop_loss: float = 0.0
+    take_profit: float = 0.0
+    profit: float = 0.0
+    swap: float = 0.0
+    magic: int = 0
+    comment: str = ""
+
+
+class ExitReason(enum.Enum):
+    """Why a position was closed."""
+
+    STOP_LOSS = "stop_loss"
+    TAKE_PROFIT = "take_profit"
+    SIGNAL = "signal"
+    STOP_OUT = "stop_out"
+    MANUAL = "manual"
+    END = "end"
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class Deal:
+    """An executed deal from the account's history.
+
+    Attributes:
+        ticket: The deal's own number.
+        position_id: The position that it opened, changed or closed; 0 for balance.
+        symbol: Empty for balance operations.
+        side: Direction of the deal; None for balance operations.
+        is_entry: Whether it opened or increased a position.
+        is_balance: Deposit, withdrawal, credit and the like.
+        volume: In lots.
+        price: Executed price.
+        time: UTC-aware.
+        profit: Account currency.
+        costs: Swap, commission and fee, account currency (negative is a cost).
+        magic: Number of the strategy that caused it.
+        exit_reason: Why it closed a position; None if it did not.
+        comment: The deal's comment.
+    """
+
+    ticket: int
+    position_id: int
+    symbol: str
+    side: Side | None
+    is_entry: bool
+    volume: float
+    price: float
+    time: datetime
+    profit: float
+    costs: float = 0.0
+    magic: int = 0
+    is_balance: bool = False
+    exit_reason: ExitReason | None = None
+    comment: str = ""
+

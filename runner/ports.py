@@ -62,8 +62,11 @@ class MarketData(Protocol):
 
 
 class Broker(Protocol):
-    """The account and its orders. A failed reading raises :class:`UnavailableError`;
-    it never looks like an empty account."""
+    """The account and its orders.
+
+    A failed reading raises :class:`UnavailableError`; it never looks like an empty
+    account.
+    """
 
     def connect(self, login: Login) -> Account:
         """Connect and verify the account; UnavailableError or ValueError otherwise."""

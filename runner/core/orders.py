@@ -5,7 +5,6 @@ from __future__ import annotations
 import enum
 from datetime import datetime
 
-
 import attrs
 
 
@@ -32,7 +31,9 @@ class Action(enum.Enum):
     """Move a position's stop loss and take profit."""
 
 
-def _positive(instance: object, attribute: attrs.Attribute[float | None], value: float | None) -> None:
+def _positive(
+    instance: object, attribute: attrs.Attribute[float | None], value: float | None
+) -> None:
     if value is not None and not value > 0:
         raise ValueError(f"{attribute.name}: must be > 0, got {value!r}")
 
@@ -265,4 +266,3 @@ class Deal:
     is_balance: bool = False
     exit_reason: ExitReason | None = None
     comment: str = ""
-

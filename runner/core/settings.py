@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 
-EMPTY: Mapping[str, Any] = MappingProxyType({})
+EMPTY: Mapping[Any, Any] = MappingProxyType({})
 
 
 @attrs.frozen(slots=True, kw_only=True)

@@ -106,9 +106,12 @@ def money(value: Decimal | float | str) -> Decimal:
         WireError: If it is not a finite number below 10 to the 24th.
     """
     try:
-        return Decimal(str(value)).quantize(_FOUR_PLACES, context=_CONTEXT)
+        rounded = Decimal(str(value)).quantize(_FOUR_PLACES, context=_CONTEXT)
     except InvalidOperation:
-        raise WireError("money", "a finite number", value) from None
+        rounded = Decimal("NaN")
+    if not rounded.is_finite():
+        raise WireError("money", "a finite number", value)
+    return rounded
 
 
 def optional_money(value: Decimal | float | str | None) -> Decimal | None:

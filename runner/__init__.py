@@ -26,12 +26,14 @@ from runner.core.status import PauseReason, RunnerStatus, TradingState
 from runner.host.markers import hookimpl
 from runner.plugin import Plugin, PluginSettings, PluginState
 from runner.strategy import Intents, Parameters, Strategy
+from runner.wire.heartbeat import BotHeartbeat
 
 __all__ = [
     "Account",
     "Action",
     "Bar",
     "BarSeries",
+    "BotHeartbeat",
     "Deal",
     "Denial",
     "Deny",

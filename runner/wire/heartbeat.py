@@ -13,7 +13,6 @@ from runner.wire.documents import BotStatus
 from runner.wire.encoding import (
     WireError,
     as_int,
-    money,
     optional_money,
     read_bool,
     read_int,
@@ -113,8 +112,8 @@ class BotHeartbeat:
         mt5_account_id: The account.
         timestamp: When it was written, UTC-aware.
         bot_status: ACTIVE only while entries are allowed.
-        current_balance: Closed profit only.
-        peak_balance: Highest balance, for the drawdown.
+        current_balance: Closed profit only; None while the account is unknown.
+        peak_balance: Highest balance, for the drawdown; None while unknown.
         dd_blocked: Whether drawdown protection blocks entries.
         dd_block_reason: Why; None if it does not.
         last_seen: When the trading loop was last seen at work, UTC-aware.
@@ -141,8 +140,8 @@ class BotHeartbeat:
     mt5_account_id: str = attrs.field(converter=str)
     timestamp: datetime
     bot_status: BotStatus = attrs.field(converter=BotStatus)
-    current_balance: Decimal = attrs.field(converter=money)
-    peak_balance: Decimal = attrs.field(converter=money)
+    current_balance: Decimal | None = attrs.field(converter=optional_money)
+    peak_balance: Decimal | None = attrs.field(converter=optional_money)
     dd_blocked: bool = False
     dd_block_reason: str | None = None
     last_seen: datetime
@@ -204,10 +203,8 @@ class BotHeartbeat:
             mt5_account_id=_required(fields, "mt5_account_id"),
             timestamp=read_time("timestamp", fields.get("timestamp")),
             bot_status=_bot_status(fields),
-            current_balance=read_money(
-                "current_balance", fields.get("current_balance")
-            ),
-            peak_balance=read_money("peak_balance", fields.get("peak_balance")),
+            current_balance=_known_money(fields, "current_balance"),
+            peak_balance=_known_money(fields, "peak_balance"),
             dd_blocked=read_bool("dd_blocked", fields.get("dd_blocked")),
             dd_block_reason=read_text(fields.get("dd_block_reason")),
             last_seen=read_time("last_seen", fields.get("last_seen")),
@@ -274,6 +271,11 @@ def _required(fields: Mapping[str, str], name: str) -> str:
     if not text:
         raise WireError(name, "a text", text)
     return text
+
+
+def _known_money(fields: Mapping[str, str], name: str) -> Decimal | None:
+    text = fields.get(name)
+    return None if text == "" else read_money(name, text)
 
 
 def _bot_status(fields: Mapping[str, str]) -> BotStatus:

@@ -5,6 +5,7 @@ import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -43,7 +44,7 @@ ROOT = Path(__file__).parents[2]
 NOW = datetime(2025, 12, 20, 10, 30, tzinfo=UTC)
 
 
-def sample(name):
+def sample(name: str) -> Any:
     """Return the parsed sample *name* of tests/data/wire."""
     return json.loads((ROOT / f"tests/data/wire/{name}.json").read_text("utf-8"))
 
@@ -54,7 +55,7 @@ amounts = st.decimals(-(10**9), 10**9, places=4)
 times = st.datetimes(timezones=st.just(UTC)).filter(lambda t: t.year > 1)
 
 
-def optional(strategy):
+def optional(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     """Return *strategy* or None."""
     return st.none() | strategy
 
@@ -99,7 +100,7 @@ commands = st.builds(
 
 
 @given(bot_heartbeats)
-def test_bot_heartbeats_round_trip(heartbeat):
+def test_bot_heartbeats_round_trip(heartbeat: Any) -> None:
     """Every field of a bot's heartbeat comes back as it was."""
     assert heartbeat == BotHeartbeat.from_hash(heartbeat.to_hash())
 
@@ -115,13 +116,13 @@ def test_bot_heartbeats_round_trip(heartbeat):
         last_update=optional(times),
     )
 )
-def test_server_heartbeats_round_trip(heartbeat):
+def test_server_heartbeats_round_trip(heartbeat: Any) -> None:
     """Every field of a server's heartbeat comes back as it was."""
     assert heartbeat == ServerHeartbeat.from_hash(heartbeat.to_hash())
 
 
 @given(commands)
-def test_commands_round_trip(command):
+def test_commands_round_trip(command: Command) -> None:
     """A command comes back from its hash and from its JSON."""
     document = json.loads(json.dumps(command.to_document()))
 
@@ -130,7 +131,9 @@ def test_commands_round_trip(command):
 
 
 @given(optional(commands), optional(commands))
-def test_commands_body_round_trips(account, fleet):
+def test_commands_body_round_trips(
+    account: Command | None, fleet: Command | None
+) -> None:
     """Both levels come back from the REST body."""
     body = json.loads(json.dumps(commands_body(account, fleet)))
 
@@ -148,7 +151,7 @@ def test_commands_body_round_trips(account, fleet):
         epoch=optional(counts),
     )
 )
-def test_config_acks_round_trip(ack):
+def test_config_acks_round_trip(ack: Any) -> None:
     """A config acknowledgement comes back as it was."""
     assert ack == ConfigAck.from_json(ack.to_json())
 
@@ -165,7 +168,7 @@ def test_config_acks_round_trip(ack):
         epoch=optional(counts),
     )
 )
-def test_command_acks_round_trip(ack):
+def test_command_acks_round_trip(ack: Any) -> None:
     """A command acknowledgement comes back as it was."""
     assert ack == CommandAck.from_json(ack.to_json())
 
@@ -180,13 +183,13 @@ def test_command_acks_round_trip(ack):
         spread_ms=st.integers(0, MAX_SPREAD_MS),
     )
 )
-def test_wake_ups_round_trip(wake_up):
+def test_wake_ups_round_trip(wake_up: WakeUp) -> None:
     """A wake-up comes back as it was."""
     assert wake_up == WakeUp.from_json(wake_up.to_json())
 
 
 @given(st.text() | st.binary())
-def test_no_message_on_the_channel_is_an_error(message):
+def test_no_message_on_the_channel_is_an_error(message: Any) -> None:
     """Whatever is published, a bot looks; it never falls over."""
     assert isinstance(WakeUp.from_json(message), WakeUp)
 
@@ -195,12 +198,12 @@ def test_no_message_on_the_channel_is_an_error(message):
     "message",
     ["", "hello", "[]", "7", '{"type": "of tomorrow"}', '{"type": ["command"]}', "{}"],
 )
-def test_an_unknown_message_is_a_plain_look(message):
+def test_an_unknown_message_is_a_plain_look(message: Any) -> None:
     """What cannot be read still says that something changed."""
     assert WakeUp() == WakeUp.from_json(message)
 
 
-def test_a_spread_is_never_longer_than_a_poll():
+def test_a_spread_is_never_longer_than_a_poll() -> None:
     """A wrong spread must not make push slower than polling."""
     message = '{"type": "command", "spread_ms": 99999999}'
 
@@ -208,14 +211,14 @@ def test_a_spread_is_never_longer_than_a_poll():
 
 
 @pytest.mark.parametrize("spread", ['"5"', "-1", "true", "1.5"])
-def test_a_garbage_spread_is_no_spread(spread):
+def test_a_garbage_spread_is_no_spread(spread: str) -> None:
     """A spread that is no whole number of milliseconds delays nothing."""
     message = f'{{"type": "command", "spread_ms": {spread}}}'
 
     assert WakeUp(type=WakeUpType.COMMAND) == WakeUp.from_json(message)
 
 
-def test_wake_up_samples_are_what_we_write():
+def test_wake_up_samples_are_what_we_write() -> None:
     """The samples and the code agree on the channel's messages."""
     written = [
         WakeUp(type=WakeUpType.TRADE_CONFIG, account="123456", version=6),
@@ -229,7 +232,7 @@ def test_wake_up_samples_are_what_we_write():
     assert sample("wake_ups") == [json.loads(w.to_json()) for w in written]
 
 
-def test_a_bot_that_speaks_only_the_seed_is_read():
+def test_a_bot_that_speaks_only_the_seed_is_read() -> None:
     """The seed's eight fields are a whole heartbeat."""
     heartbeat = BotHeartbeat.from_hash(sample("bot_heartbeat_seed"))
 
@@ -239,7 +242,7 @@ def test_a_bot_that_speaks_only_the_seed_is_read():
     assert sample("bot_heartbeat_seed") == heartbeat.to_hash()
 
 
-def test_a_full_heartbeat_is_written_as_the_sample():
+def test_a_full_heartbeat_is_written_as_the_sample() -> None:
     """Every extension field has the encoding that the sample shows."""
     fields = sample("bot_heartbeat_full")
     heartbeat = BotHeartbeat.from_hash(fields)
@@ -250,7 +253,7 @@ def test_a_full_heartbeat_is_written_as_the_sample():
     assert list(BOT_FIELDS + BOT_EXTENSION_FIELDS) == list(fields)
 
 
-def test_another_language_s_spelling_is_read():
+def test_another_language_s_spelling_is_read() -> None:
     """Python's True, a naive time, fewer decimals and unknown fields do no harm."""
     assert BotHeartbeat.from_hash(sample("bot_heartbeat_seed")) == (
         BotHeartbeat.from_hash(sample("bot_heartbeat_django"))
@@ -260,7 +263,7 @@ def test_another_language_s_spelling_is_read():
     )
 
 
-def test_the_server_heartbeat_is_written_as_the_sample():
+def test_the_server_heartbeat_is_written_as_the_sample() -> None:
     """The seed's six fields, and no other."""
     fields = sample("server_heartbeat")
 
@@ -268,7 +271,7 @@ def test_the_server_heartbeat_is_written_as_the_sample():
     assert list(SERVER_FIELDS) == list(fields)
 
 
-def test_an_extension_that_became_unknown_is_written_empty():
+def test_an_extension_that_became_unknown_is_written_empty() -> None:
     """HSET merges; a field left out would show its old value for ever."""
     seed = BotHeartbeat.from_hash(sample("bot_heartbeat_seed"))
     fields = attrs.evolve(seed, session="s", equity=None).to_hash()
@@ -277,7 +280,7 @@ def test_an_extension_that_became_unknown_is_written_empty():
     assert set(BOT_FIELDS + BOT_EXTENSION_FIELDS) == set(fields)
 
 
-def test_floats_of_the_terminal_become_money():
+def test_floats_of_the_terminal_become_money() -> None:
     """MetaTrader speaks float; the heartbeat holds four places."""
     seed = BotHeartbeat.from_hash(sample("bot_heartbeat_seed"))
 
@@ -290,7 +293,7 @@ def test_floats_of_the_terminal_become_money():
 @pytest.mark.parametrize(
     "name", [name for name in BOT_FIELDS if name != "dd_block_reason"]
 )
-def test_a_heartbeat_without_a_seed_field_is_an_error(name):
+def test_a_heartbeat_without_a_seed_field_is_an_error(name: str) -> None:
     """Half a heartbeat is not read as a whole one."""
     fields = sample("bot_heartbeat_seed")
     del fields[name]
@@ -316,7 +319,7 @@ def test_a_heartbeat_without_a_seed_field_is_an_error(name):
         ("news", "{"),
     ],
 )
-def test_a_garbage_heartbeat_field_is_named(name, text):
+def test_a_garbage_heartbeat_field_is_named(name: str, text: str | None) -> None:
     """The error says which field was wrong."""
     fields = sample("bot_heartbeat_full") | {name: text}
 
@@ -326,7 +329,7 @@ def test_a_garbage_heartbeat_field_is_named(name, text):
     assert name == caught.value.field.split(".")[0]
 
 
-def test_a_partial_server_heartbeat_says_what_it_says():
+def test_a_partial_server_heartbeat_says_what_it_says() -> None:
     """An operator's lone `HSET ... bot_status PAUSED` is heard."""
     heartbeat = ServerHeartbeat.from_hash({"bot_status": "PAUSED"})
 
@@ -334,13 +337,13 @@ def test_a_partial_server_heartbeat_says_what_it_says():
     assert heartbeat.dd_blocked is None
 
 
-def test_a_garbage_server_block_is_an_error():
+def test_a_garbage_server_block_is_an_error() -> None:
     """Whether the server blocks is never guessed."""
     with pytest.raises(WireError, match="dd_blocked"):
         ServerHeartbeat.from_hash(sample("server_heartbeat") | {"dd_blocked": "maybe"})
 
 
-def test_commands_are_written_as_the_samples():
+def test_commands_are_written_as_the_samples() -> None:
     """Hash and REST body have the names that the protocol gives them."""
     command = Command.from_hash(sample("command"))
     account, fleet = read_commands_body(sample("commands_body"))
@@ -350,7 +353,7 @@ def test_commands_are_written_as_the_samples():
     assert sample("commands_body") == commands_body(account, fleet)
 
 
-def test_strictness_rises_with_the_action():
+def test_strictness_rises_with_the_action() -> None:
     """RUN < PAUSE < FLATTEN < EMERGENCY_STOP."""
     ranked = sorted(CommandAction, key=lambda action: action.strictness)
 
@@ -358,7 +361,9 @@ def test_strictness_rises_with_the_action():
 
 
 @given(optional(commands), optional(commands))
-def test_the_stricter_level_is_obeyed(account, fleet):
+def test_the_stricter_level_is_obeyed(
+    account: Command | None, fleet: Command | None
+) -> None:
     """Neither level can loosen the other."""
     obeyed = effective(account, fleet)
     levels = [c for c in (account, fleet) if c is not None]
@@ -370,7 +375,7 @@ def test_the_stricter_level_is_obeyed(account, fleet):
         assert max(c.action.strictness for c in levels) == obeyed.action.strictness
 
 
-def test_a_late_command_does_not_replace_a_newer_one():
+def test_a_late_command_does_not_replace_a_newer_one() -> None:
     """Only a higher seq counts; an equal one is the same command again."""
     stop = Command(action=CommandAction.EMERGENCY_STOP, seq=5)
     late = Command(action=CommandAction.RUN, seq=4)
@@ -393,7 +398,7 @@ def test_a_late_command_does_not_replace_a_newer_one():
         ("issued_at", "noon"),
     ],
 )
-def test_a_garbage_command_is_an_error(name, value):
+def test_a_garbage_command_is_an_error(name: str, value: Any) -> None:
     """An unknown action is refused, not taken for the nearest known one."""
     with pytest.raises(WireError) as caught:
         Command.from_hash(sample("command") | {name: value})
@@ -410,7 +415,9 @@ def test_a_garbage_command_is_an_error(name, value):
         ({"fleet_command": {"action": 1, "seq": 1}}, "$.fleet_command.action"),
     ],
 )
-def test_a_garbage_commands_body_is_an_error_with_its_path(body, path):
+def test_a_garbage_commands_body_is_an_error_with_its_path(
+    body: Any, path: str
+) -> None:
     """The path names the level and the field."""
     with pytest.raises(WireError) as caught:
         read_commands_body(body)
@@ -418,7 +425,7 @@ def test_a_garbage_commands_body_is_an_error_with_its_path(body, path):
     assert path == caught.value.field
 
 
-def test_acks_are_written_as_the_samples():
+def test_acks_are_written_as_the_samples() -> None:
     """Field names and JSON of both acknowledgement hashes."""
     configs, commands_ = sample("config_acks"), sample("command_acks")
 
@@ -440,7 +447,9 @@ def test_acks_are_written_as_the_samples():
         ({"epoch": True}, "$.epoch"),
     ],
 )
-def test_a_garbage_ack_is_an_error_with_its_path(change, path):
+def test_a_garbage_ack_is_an_error_with_its_path(
+    change: dict[str, Any], path: str
+) -> None:
     """An acknowledgement that cannot be read is not taken for an applied version."""
     fields = json.loads(
         ConfigAck(version=5, state=ConfigState.APPLIED, at=NOW).to_json()
@@ -452,7 +461,7 @@ def test_a_garbage_ack_is_an_error_with_its_path(change, path):
     assert path == caught.value.field
 
 
-def test_keys_and_ttls_are_the_seed_s():
+def test_keys_and_ttls_are_the_seed_s() -> None:
     """Every key of the seed, with its TTL in seconds."""
     assert "bot:heartbeat:123456" == keys.bot_heartbeat(123456)
     assert "server:heartbeat:123456" == keys.server_heartbeat("123456")
@@ -467,7 +476,7 @@ def test_keys_and_ttls_are_the_seed_s():
     assert "/api/bot/strategy-config/123456/1/" == keys.strategy_config_path(123456, 1)
 
 
-def test_extension_keys_are_the_protocol_s():
+def test_extension_keys_are_the_protocol_s() -> None:
     """Every key of the extensions."""
     assert "bot:events:1" == keys.events(1)
     assert "bot:command:1" == keys.command(1)
@@ -479,7 +488,7 @@ def test_extension_keys_are_the_protocol_s():
     assert 7 * 24 * 3600 == keys.COMMAND_ACK_TTL
 
 
-def test_the_samples_are_the_seed_s_own_bodies():
+def test_the_samples_are_the_seed_s_own_bodies() -> None:
     """The two JSON samples stand in docs/seed.md to the letter."""
     seed = (ROOT / "docs/seed.md").read_text("utf-8")
     bodies = re.findall(r"```json\n(.*?)```", seed, re.DOTALL)
@@ -491,7 +500,7 @@ def test_the_samples_are_the_seed_s_own_bodies():
     ]
 
 
-def test_document_fields_are_the_seed_s_in_its_order():
+def test_document_fields_are_the_seed_s_in_its_order() -> None:
     """Our lists of fields are those of the seed's bodies."""
     trade, strategy = sample("trade_config"), sample("strategy_config")
 
@@ -501,7 +510,7 @@ def test_document_fields_are_the_seed_s_in_its_order():
     assert documents.STRATEGY_CONFIG_FIELDS == tuple(strategy)
 
 
-def test_version_fields_are_the_seed_s_lists():
+def test_version_fields_are_the_seed_s_lists() -> None:
     """The seed's lists of what raises a version, in the names of the bodies."""
     seed = (ROOT / "docs/seed.md").read_text("utf-8")
     sections = re.findall(r"Version Increments When:\n(.*?)\n\n", seed, re.DOTALL)

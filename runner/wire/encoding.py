@@ -7,6 +7,7 @@ raises :class:`WireError`. None is the empty text.
 from __future__ import annotations
 
 import json
+import math
 import re
 from decimal import Context, Decimal, InvalidOperation
 from typing import Any, cast
@@ -161,14 +162,25 @@ def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is no number that can be kept")
+    return value
+
+
 def read_json(field: str, text: str | bytes | None) -> Any:
-    """Read a JSON text. NaN and infinities, which Python's reader lets in, are refused.
+    """Read a JSON text.
+
+    NaN, infinities and numbers such as 1e999, which Python's reader lets in, are refused.
 
     Raises:
         WireError: If it is not JSON.
     """
     try:
-        return json.loads(text or "", parse_constant=_refuse_constant)
+        return json.loads(
+            text or "", parse_constant=_refuse_constant, parse_float=_finite
+        )
     except (ValueError, RecursionError):
         raise WireError(field, "JSON", text) from None
 

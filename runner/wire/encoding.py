@@ -172,7 +172,7 @@ def _finite(text: str) -> float:
 def read_json(field: str, text: str | bytes | None) -> Any:
     """Read a JSON text.
 
-    NaN, infinities and numbers such as 1e999, which Python's reader lets in, are refused.
+    NaN, infinities and numbers such as 1e999 are refused; Python's reader takes them.
 
     Raises:
         WireError: If it is not JSON.

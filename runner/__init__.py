@@ -25,7 +25,7 @@ from runner.core.settings import RiskConfig, StrategyConfig, TradeConfig, TradeS
 from runner.core.status import PauseReason, RunnerStatus, TradingState
 from runner.host.markers import hookimpl
 from runner.plugin import Plugin, PluginSettings, PluginState
-from runner.strategy import Intents, Parameters, Strategy
+from runner.strategy import Intents, Parameters, Strategy, StrategyContext
 from runner.wire.heartbeat import BotHeartbeat
 
 __all__ = [
@@ -54,6 +54,7 @@ __all__ = [
     "Side",
     "Strategy",
     "StrategyConfig",
+    "StrategyContext",
     "SymbolSpec",
     "Tick",
     "Timeframe",

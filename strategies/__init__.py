@@ -1,0 +1,1 @@
+"""Built-in strategies, each on the public API alone."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -11,6 +12,7 @@ import attrs
 from runner.core.account import Account
 from runner.core.market import Bar, SymbolSpec, Tick, Timeframe
 from runner.core.orders import Deal, OrderRequest, OrderResult, Position
+from runner.wire.events import WakeUp
 
 
 class UnavailableError(Exception):
@@ -120,8 +122,15 @@ class Clock(Protocol):
         ...
 
 
+class StateError(Exception):
+    """Durable state could not be read or written; the message says what to do."""
+
+
 class StateStore(Protocol):
-    """Durable values by namespace and key. A put is on disk when it returns."""
+    """Durable values by namespace and key. A put is on disk when it returns.
+
+    What cannot be read or written raises :class:`StateError`.
+    """
 
     def get(self, namespace: str, key: str) -> Any | None:
         """Return the JSON value last put, or None."""
@@ -188,28 +197,51 @@ class ServerView:
 
 @attrs.frozen(kw_only=True)
 class LeaseHolder:
-    """Who owns an account's lease: host name, process id and session."""
+    """Who owns an account's lease: host name, process id and session.
+
+    *host* and *pid* are empty and 0 where they are not known.
+    """
 
     session: str
     host: str = ""
     pid: int = 0
 
+    def __str__(self) -> str:
+        """Return who it is, for a person."""
+        if not self.host:
+            return f"session {self.session}"
+        return f"process {self.pid} on {self.host} (session {self.session})"
+
 
 class ControlPlane(Protocol):
-    """Redis: heartbeats up, versions and commands down."""
+    """Redis: heartbeats up, versions and commands down. Usable from any thread."""
 
     def exchange(self, exchange: Exchange) -> ServerView:
         """Do one control cycle in one round trip; UnavailableError if it failed."""
         ...
 
-    def acquire_lease(self, account: str) -> LeaseHolder | int:
+    def acquire_lease(self, account: str) -> LeaseHolder | int | None:
         """Take the account's lease.
 
         Returns:
-            The fencing number if it is ours now, else who holds it.
+            The fencing number if it is ours now; who holds it, if another runner
+            does; None if this Redis does not let us have leases at all.
 
         Raises:
             UnavailableError: If Redis cannot be asked.
+        """
+        ...
+
+    def listen(
+        self,
+        account: str,
+        on_wake_up: Callable[[WakeUp], None],
+        stop: threading.Event,
+    ) -> None:
+        """Pass on wake-ups until *stop* is set; blocks, and outlives every outage.
+
+        A plain *look* is passed on after each (re)subscription: whatever was said
+        while nobody listened is lost.
         """
         ...
 
@@ -252,6 +284,10 @@ class ConfigServer(Protocol):
 
     def command(self, account: str) -> Fetched:
         """GET the account's command, for when Redis is away."""
+        ...
+
+    def key_changed(self) -> bool:
+        """Say whether the API key is another than the last request carried."""
         ...
 
     def close(self) -> None:

@@ -1,0 +1,1 @@
+"""A twin of the MetaTrader5 module over a simulated terminal."""

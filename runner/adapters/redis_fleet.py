@@ -1,0 +1,74 @@
+"""Reads what every bot says of itself, for an operator's eyes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import redis
+
+from runner.ports import UnavailableError
+from runner.wire import keys
+
+_TIMEOUT = 2.0  # seconds
+
+
+def read_fleet(url: str, accounts: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """Read the heartbeats, versions and acknowledgements in Redis.
+
+    Args:
+        url: Redis.
+        accounts: Only these; empty for every account that Redis knows.
+
+    Returns:
+        One JSON-like object per account, in order of account.
+
+    Raises:
+        UnavailableError: If Redis cannot be read.
+    """
+    try:
+        client = redis.Redis.from_url(
+            url,
+            protocol=2,
+            decode_responses=True,
+            socket_timeout=_TIMEOUT,
+            socket_connect_timeout=_TIMEOUT,
+        )
+        with client:
+            names = accounts or _known_accounts(client)
+            return [_read_account(client, name) for name in names]
+    except (redis.RedisError, ValueError) as error:
+        raise UnavailableError(str(error)) from error
+
+
+def _known_accounts(client: redis.Redis) -> list[str]:
+    found: set[str] = set()
+    for pattern in (keys.bot_heartbeat("*"), keys.server_heartbeat("*")):
+        matches: Iterable[str] = client.scan_iter(match=pattern, count=500)
+        found |= {key.rpartition(":")[2] for key in matches}
+    return sorted(found)
+
+
+def _read_account(client: redis.Redis, account: str) -> dict[str, Any]:
+    pipeline = client.pipeline(transaction=False)
+    pipeline.hgetall(keys.bot_heartbeat(account))
+    pipeline.hgetall(keys.server_heartbeat(account))
+    pipeline.hget(keys.trade_config(account), keys.VERSION_FIELD)
+    pipeline.hgetall(keys.config_ack(account))
+    beat, server, trade_version, acks = pipeline.execute()
+    return {
+        "mt5_account_id": account,
+        "observed_status": beat.get("bot_status", "DOWN") if beat else "DOWN",
+        "heartbeat": beat,
+        "server_heartbeat": server,
+        "trade_config_version": int(trade_version) if trade_version else None,
+        "config_acks": {field: _as_json(text) for field, text in acks.items()},
+    }
+
+
+def _as_json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

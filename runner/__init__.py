@@ -5,28 +5,77 @@ Everything here may be built upon; anything else may change without notice.
 
 from __future__ import annotations
 
-from runner.core.account import Account
-from runner.core.market import Bar, SymbolSpec, Tick, Timeframe
-from runner.core.orders import (
-    Action,
-    Deal,
-    Denial,
-    Deny,
-    ExitReason,
-    OrderIntent,
-    OrderRequest,
-    OrderResult,
-    Outcome,
-    Position,
-    Side,
-)
-from runner.core.series import BarSeries
-from runner.core.settings import RiskConfig, StrategyConfig, TradeConfig, TradeSettings
-from runner.core.status import PauseReason, RunnerStatus, TradingState
-from runner.host.markers import hookimpl
-from runner.plugin import Plugin, PluginSettings, PluginState
-from runner.strategy import Intents, Parameters, Strategy, StrategyContext
-from runner.wire.heartbeat import BotHeartbeat
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from runner.core.account import Account
+    from runner.core.market import Bar, SymbolSpec, Tick, Timeframe
+    from runner.core.orders import (
+        Action,
+        Deal,
+        Denial,
+        Deny,
+        ExitReason,
+        OrderIntent,
+        OrderRequest,
+        OrderResult,
+        Outcome,
+        Position,
+        Side,
+    )
+    from runner.core.series import BarSeries
+    from runner.core.settings import (
+        RiskConfig,
+        StrategyConfig,
+        TradeConfig,
+        TradeSettings,
+    )
+    from runner.core.status import PauseReason, RunnerStatus, TradingState
+    from runner.host.markers import hookimpl
+    from runner.plugin import Plugin, PluginSettings, PluginState
+    from runner.strategy import Intents, Parameters, Strategy, StrategyContext
+    from runner.wire.heartbeat import BotHeartbeat
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Account": "runner.core.account",
+    "Action": "runner.core.orders",
+    "Bar": "runner.core.market",
+    "BarSeries": "runner.core.series",
+    "BotHeartbeat": "runner.wire.heartbeat",
+    "Deal": "runner.core.orders",
+    "Denial": "runner.core.orders",
+    "Deny": "runner.core.orders",
+    "ExitReason": "runner.core.orders",
+    "Intents": "runner.strategy",
+    "OrderIntent": "runner.core.orders",
+    "OrderRequest": "runner.core.orders",
+    "OrderResult": "runner.core.orders",
+    "Outcome": "runner.core.orders",
+    "Parameters": "runner.strategy",
+    "PauseReason": "runner.core.status",
+    "Plugin": "runner.plugin",
+    "PluginSettings": "runner.plugin",
+    "PluginState": "runner.plugin",
+    "Position": "runner.core.orders",
+    "RiskConfig": "runner.core.settings",
+    "RunnerStatus": "runner.core.status",
+    "Side": "runner.core.orders",
+    "Strategy": "runner.strategy",
+    "StrategyConfig": "runner.core.settings",
+    "StrategyContext": "runner.strategy",
+    "SymbolSpec": "runner.core.market",
+    "Tick": "runner.core.market",
+    "Timeframe": "runner.core.market",
+    "TradeConfig": "runner.core.settings",
+    "TradeSettings": "runner.core.settings",
+    "TradingState": "runner.core.status",
+    "hookimpl": "runner.host.markers",
+}
+"""Where each public name lives. They are imported when first asked for, so that a
+command which needs none of them (`runner --help`) does not wait for numpy."""
 
 __all__ = [
     "Account",
@@ -63,4 +112,16 @@ __all__ = [
     "TradingState",
     "hookimpl",
 ]
-__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(importlib.import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

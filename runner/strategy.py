@@ -14,10 +14,6 @@ from runner.core.market import Bar, SymbolSpec, Tick, Timeframe
 from runner.core.orders import Action, OrderIntent, Position, Side
 from runner.core.series import BarSeries
 
-LIVE = "live"
-FLAT_ONLY = "flat_only"
-RESTART = "restart"
-
 Intents = OrderIntent | Iterable[OrderIntent] | None
 """What `on_bar` and `on_tick` may return."""
 

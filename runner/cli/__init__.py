@@ -1,0 +1,79 @@
+"""The command line: one module a command; parsing and printing, no logic."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import Protocol
+
+from runner.exit_codes import ExitCode
+
+
+class CommandModule(Protocol):
+    """What a command's module offers."""
+
+    HELP: str
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the command's flags."""
+        ...
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        """Do it and return the exit code."""
+        ...
+
+
+COMMANDS = ("dev", "start", "plugins", "doctor", "status")
+"""Names of the commands; each is a module of this package."""
+
+_EPILOG = (
+    "Settings: flags, then MT5RUNNER_* and .env, then --config FILE, then defaults."
+)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of every command; it imports nothing heavy."""
+    from runner import __version__
+
+    parser = argparse.ArgumentParser(
+        prog="runner",
+        description="Runs strategy plugins on MetaTrader 5 accounts.",
+        epilog=_EPILOG,
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"mt5runner {__version__}"
+    )
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name in COMMANDS:
+        module: CommandModule = importlib.import_module(f"runner.cli.{name}")
+        command = subparsers.add_parser(
+            name, help=module.HELP, description=module.HELP, epilog=_EPILOG
+        )
+        module.add_arguments(command)
+        command.set_defaults(run=module.run)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: Words of the command line; None takes the process's own.
+
+    Returns:
+        The exit code (`ExitCode`).
+    """
+    arguments = build_parser().parse_args(argv)
+    # After parsing, so that --help does not wait for it.
+    from runner.settings import SettingsError
+
+    try:
+        code: int = arguments.run(arguments)
+    except SettingsError as error:
+        print(f"runner {arguments.command}: {error}", file=sys.stderr)
+        return ExitCode.USAGE
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    return code

@@ -1,0 +1,68 @@
+"""Flags that several commands share, and how they become settings."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from runner.settings import RunnerSettings
+
+
+def setting(name: str) -> Callable[[str], Any]:
+    """Return an argparse type that reads the setting *name* from text."""
+
+    def parse(text: str) -> Any:
+        from runner.settings import SettingsError, parse_text
+
+        try:
+            return parse_text(name, text)
+        except SettingsError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return parse
+
+
+def add_server_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that say where the server is."""
+    parser.add_argument("--api-url", metavar="URL", help="address of the REST API")
+    parser.add_argument("--redis-url", metavar="URL", help="Redis (default: REDIS_URL)")
+
+
+def add_common_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of every command that loads plugins or keeps state."""
+    parser.add_argument(
+        "--plugin-dir",
+        action="append",
+        dest="plugin_dirs",
+        metavar="DIR",
+        help="folder with your strategies and plugins (repeatable)",
+    )
+    parser.add_argument("--state-dir", metavar="DIR", help="where state is kept")
+    parser.add_argument("--config", metavar="FILE", help="TOML file with settings")
+    parser.add_argument("--log-format", choices=["text", "json"], help="default: text")
+    parser.add_argument("-v", "--verbose", action="store_true", help="debug lines too")
+
+
+def load_settings(arguments: argparse.Namespace, **more: Any) -> RunnerSettings:
+    """Put flags, environment and file together.
+
+    Args:
+        arguments: The parsed flags; those named like a setting are taken.
+        more: Settings that the command itself decides.
+
+    Returns:
+        The settings.
+    """
+    import attrs
+
+    from runner.settings import RunnerSettings, environment, load
+
+    names = {field.name for field in attrs.fields(RunnerSettings)}
+    flags: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in vars(arguments).items()
+        if name in names and value not in (None, False)
+    }
+    return load(flags | more, environment(), getattr(arguments, "config", None))

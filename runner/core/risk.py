@@ -1,0 +1,159 @@
+"""Whether exposure may increase: every reason against it, each kept by its source.
+
+The strictest wins (protocol, "Status that the bot obeys"). What is unknown counts as a
+reason: without a configuration, an account reading or a lease nothing is opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+import attrs
+
+from runner.core.account import Account
+from runner.core.orders import Denial, Deny, OrderIntent
+from runner.core.settings import TradeConfig
+from runner.core.status import PauseReason, TradingState
+from runner.wire.commands import Command, CommandAction
+from runner.wire.heartbeat import ServerHeartbeat
+
+HOST = "runner"
+"""The name under which the host itself denies."""
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class Situation:
+    """Everything that decides whether the account may increase its exposure.
+
+    Attributes:
+        wall: Wall-clock time, UTC-aware.
+        config: The applied trade config; None before the first.
+        server: The last server heartbeat seen, restrictive values sticky.
+        command: The command in force; None for none.
+        lease_held: Whether this runner owns the account; None without a lease.
+        account: The latest reading; None while the account is unknown.
+        config_confirmed_at: When the server last confirmed the configuration.
+        max_config_age: Beyond this age of the configuration only exits go on.
+        guards: What the plugins' `check_trading` said.
+    """
+
+    wall: datetime
+    config: TradeConfig | None = None
+    server: ServerHeartbeat | None = None
+    command: Command | None = None
+    lease_held: bool | None = None
+    account: Account | None = None
+    config_confirmed_at: datetime | None = None
+    max_config_age: timedelta = timedelta(hours=24)
+    guards: Sequence[Denial] = ()
+
+
+def pause_reasons(situation: Situation) -> tuple[PauseReason, ...]:
+    """List why exposure must not increase now.
+
+    Args:
+        situation: What is known at this instant.
+
+    Returns:
+        Every reason, by source; empty when entries are allowed.
+    """
+    return (
+        *_from_config(situation),
+        *_from_server(situation.server),
+        *_from_command(situation.command),
+        *_from_host(situation),
+        *(
+            PauseReason(said.plugin, said.deny.code, said.deny.detail)
+            for said in situation.guards
+        ),
+    )
+
+
+def _from_config(situation: Situation) -> Iterable[PauseReason]:
+    config = situation.config
+    if config is None:
+        yield PauseReason(HOST, "NO_CONFIG", "no trade config was ever applied")
+        return
+    if config.bot_status != "ACTIVE":
+        yield PauseReason("config.bot_status", config.bot_status)
+    if config.account_status != "ACTIVE":
+        yield PauseReason("config.account_status", config.account_status)
+    if config.subscription_status != "ACTIVE":
+        yield PauseReason("config.subscription_status", config.subscription_status)
+    expiry = config.subscription_expiry
+    if expiry is not None and situation.wall >= expiry:
+        yield PauseReason("config.subscription_expiry", "EXPIRED", expiry.isoformat())
+    if config.dd_blocked:
+        yield PauseReason(
+            "config.dd_blocked", "DD_BLOCKED", config.dd_block_reason or ""
+        )
+    confirmed = situation.config_confirmed_at
+    if confirmed is None or situation.wall - confirmed > situation.max_config_age:
+        since = "never" if confirmed is None else f"since {confirmed.isoformat()}"
+        yield PauseReason(HOST, "CONFIG_STALE", f"not confirmed by the server {since}")
+
+
+def _from_server(server: ServerHeartbeat | None) -> Iterable[PauseReason]:
+    if server is None:
+        return
+    for name in ("bot_status", "account_status", "subscription_status"):
+        value = getattr(server, name)
+        if value is not None and value != "ACTIVE":
+            yield PauseReason(f"server.{name}", value)
+    if server.dd_blocked:
+        yield PauseReason(
+            "server.dd_blocked", "DD_BLOCKED", server.dd_block_reason or ""
+        )
+
+
+def _from_command(command: Command | None) -> Iterable[PauseReason]:
+    if command is not None and command.action is not CommandAction.RUN:
+        yield PauseReason("command", command.action.value, command.reason)
+
+
+def _from_host(situation: Situation) -> Iterable[PauseReason]:
+    if situation.account is None:
+        yield PauseReason(HOST, "ACCOUNT_UNKNOWN", "the terminal gives no reading")
+    elif not situation.account.trade_allowed:
+        yield PauseReason(
+            HOST, "TRADE_NOT_ALLOWED", "the terminal or the broker takes no orders"
+        )
+    if situation.lease_held is False:
+        yield PauseReason(HOST, "LEASE_LOST", "another runner may own this account")
+
+
+def trading_state(reasons: Sequence[PauseReason]) -> TradingState:
+    """Return what the account may do, given the reasons against entries."""
+    return TradingState.REDUCING if reasons else TradingState.ACTIVE
+
+
+def judge(
+    intent: OrderIntent,
+    *,
+    reasons: Sequence[PauseReason],
+    host: Sequence[Deny],
+    guards: Sequence[Denial],
+) -> tuple[Denial, ...]:
+    """Combine every verdict on one intent; any denial wins.
+
+    An exit is never denied for a reason to pause, and never because a guard broke:
+    failing closed means that exposure does not rise, and an exit lowers it.
+
+    Args:
+        intent: What the strategy wants.
+        reasons: Why exposure must not increase now.
+        host: The host's own denials of this intent.
+        guards: What the plugins' guards said.
+
+    Returns:
+        Every denial; empty when the intent is approved.
+    """
+    own = [Denial(HOST, deny) for deny in host]
+    if not intent.increases_exposure:
+        spoken = [said for said in guards if said.deny.code != "GUARD_FAILED"]
+        return (*own, *spoken)
+    paused = [
+        Denial(reason.source, Deny(reason.code, reason.detail)) for reason in reasons
+    ]
+    return (*paused, *own, *guards)

@@ -1,0 +1,20 @@
+"""The exit codes of every command; they are stable."""
+
+from __future__ import annotations
+
+import enum
+
+
+class ExitCode(enum.IntEnum):
+    """What a command's exit code means."""
+
+    DONE = 0
+    USAGE = 2
+    """Usage or settings."""
+    PLUGIN = 3
+    """A plugin or strategy could not be loaded."""
+    UNREACHABLE = 4
+    """Something that is needed could not be reached."""
+    OWNED = 5
+    """The account is owned by another runner."""
+    INTERRUPTED = 130

@@ -1,0 +1,82 @@
+"""The fleet as a table for a terminal; pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from runner.wire.times import read_time
+
+_HEADER = ("ACCOUNT", "STATUS", "SEEN", "EQUITY", "DD DAY/MAX", "OPEN", "CONFIG")
+
+
+def render(fleet: Sequence[Mapping[str, Any]], now: datetime) -> str:
+    """Lay the fleet out as text.
+
+    Args:
+        fleet: Accounts as `runner.adapters.redis_fleet.read_fleet` returns them.
+        now: Present time, UTC-aware.
+
+    Returns:
+        A table, with the reasons of a pause and refused configs below each account.
+    """
+    if not fleet:
+        return "no account has a heartbeat in this Redis"
+    rows = [_HEADER, *(_row(account, now) for account in fleet)]
+    widths = [max(len(row[at]) for row in rows) for at in range(len(_HEADER))]
+    lines: list[str] = []
+    for row, account in zip(rows, [None, *fleet], strict=True):
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        lines.append("  ".join(cells).rstrip())
+        if account is not None:
+            lines += [f"    {note}" for note in _notes(account)]
+    return "\n".join(lines)
+
+
+def _row(account: Mapping[str, Any], now: datetime) -> tuple[str, ...]:
+    beat: Mapping[str, str] = account["heartbeat"]
+    daily, maximum = beat.get("daily_dd_percent"), beat.get("max_dd_percent")
+    versions = _applied(beat)
+    asked = account.get("trade_config_version")
+    behind = "" if asked in (None, versions.get("trade")) else f" (asked {asked})"
+    config = " ".join(f"{name}:{version}" for name, version in versions.items())
+    return (
+        str(account["mt5_account_id"]),
+        str(account["observed_status"]),
+        _age(beat.get("timestamp"), now),
+        beat.get("equity") or beat.get("current_balance") or "-",
+        f"{_percent(daily)} {_percent(maximum)}",
+        beat.get("open_positions") or "-",
+        (config or "-") + behind,
+    )
+
+
+def _percent(text: str | None) -> str:
+    return f"{float(text):.1f}%" if text else "-"
+
+
+def _applied(beat: Mapping[str, str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if beat.get("trade_config_version"):
+        found["trade"] = int(beat["trade_config_version"])
+    strategies: dict[str, int] = json.loads(beat.get("strategy_versions") or "{}")
+    return found | strategies
+
+
+def _age(timestamp: str | None, now: datetime) -> str:
+    if not timestamp:
+        return "-"
+    seconds = (now - read_time("timestamp", timestamp)).total_seconds()
+    return f"{max(0, round(seconds))} s ago"
+
+
+def _notes(account: Mapping[str, Any]) -> list[str]:
+    beat: Mapping[str, str] = account["heartbeat"]
+    notes: list[str] = []
+    reasons: list[str] = json.loads(beat.get("pause_reasons") or "[]")
+    notes += [f"paused: {reason}" for reason in reasons]
+    errors: list[str] = json.loads(beat.get("config_errors") or "[]")
+    notes += [f"config: {error}" for error in errors]
+    return notes

@@ -1,0 +1,258 @@
+"""Carries out orders: on disk before they are sent, looked up before any repeat."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+import attrs
+
+from runner.core.identity import order_token
+from runner.core.orders import (
+    Action,
+    OrderIntent,
+    OrderRequest,
+    OrderResult,
+    Outcome,
+    Position,
+    Side,
+)
+from runner.core.trade_flow import (
+    Answered,
+    Command,
+    Event,
+    Found,
+    NoTrace,
+    OrderFlow,
+    Restarted,
+    Stage,
+    Stored,
+    Unreadable,
+)
+from runner.host.manager import PluginHost
+from runner.loop.view import View
+from runner.ports import Broker, Clock, StateStore, UnavailableError
+
+log = logging.getLogger("mt5runner.orders")
+
+_NAMESPACE = "orders"
+_LOOK_UP_EVERY = 2.0  # seconds between two look-ups of the same lost order
+_SIGHT_WITHIN = 10.0  # seconds in which a terminal shows what it has filled
+
+
+@attrs.frozen(slots=True)
+class _Unseen:
+    request: OrderRequest
+    until: float
+
+
+class OrderDesk:
+    """Sends orders and settles those whose outcome is unknown.
+
+    Args:
+        broker: Where orders go.
+        store: Where an order is written before it is sent.
+        host: Tells observers.
+        view: Readings; refreshed after every order.
+        clock: For the time between look-ups.
+        session: Unique mark of this start of the runner; makes tokens unique.
+    """
+
+    def __init__(
+        self,
+        *,
+        broker: Broker,
+        store: StateStore,
+        host: PluginHost,
+        view: View,
+        clock: Clock,
+        session: str,
+    ) -> None:
+        self._broker = broker
+        self._store = store
+        self._host = host
+        self._view = view
+        self._clock = clock
+        self._session = session
+        self._sent = 0
+        self._unresolved: dict[str, OrderFlow] = {}
+        self._unseen: dict[int, _Unseen] = {}
+        self._next_look_up = 0.0
+
+    def restore(self) -> None:
+        """Take up the orders that an earlier start left without an outcome."""
+        for token, record in self._store.items(_NAMESPACE).items():
+            flow = OrderFlow(request=_read(record), stage=Stage.RECORDED)
+            log.warning("order %s was sent by an earlier start: looking it up", token)
+            self._step(flow, Restarted(self._clock.now()))
+
+    def is_unresolved(self, magic: int, symbol: str) -> bool:
+        """Say whether an order of *magic* in *symbol* has an unknown outcome."""
+        if not self._unresolved and not self._unseen:
+            return False
+        waiting = [flow.request for flow in self._unresolved.values()]
+        waiting += [unseen.request for unseen in self._unseen.values()]
+        return any(
+            request.magic == magic and request.symbol == symbol for request in waiting
+        )
+
+    @property
+    def unresolved(self) -> Iterable[OrderRequest]:
+        """The orders whose outcome is unknown."""
+        return [flow.request for flow in self._unresolved.values()]
+
+    def open(self, intent: OrderIntent, *, magic: int, volume: float) -> None:
+        """Send an opening order.
+
+        Args:
+            intent: An approved intent to open.
+            magic: Number of the strategy.
+            volume: In lots.
+        """
+        if intent.side is None:
+            raise ValueError("an opening needs a side")
+        self._place(
+            OrderRequest(
+                token=self._token(),
+                magic=magic,
+                symbol=intent.symbol,
+                action=Action.OPEN,
+                side=intent.side,
+                volume=volume,
+                stop_loss=intent.stop_loss,
+                take_profit=intent.take_profit,
+                strategy=intent.strategy,
+            )
+        )
+
+    def close(
+        self, position: Position, *, strategy: str, volume: float | None = None
+    ) -> None:
+        """Send an order that closes *position*, wholly unless *volume* says less.
+
+        Does nothing while an earlier order about that position has no outcome.
+        """
+        if self._is_busy(position.ticket):
+            return
+        self._place(
+            OrderRequest(
+                token=self._token(),
+                magic=position.magic,
+                symbol=position.symbol,
+                action=Action.CLOSE,
+                side=position.side.opposite,
+                volume=min(volume or position.volume, position.volume),
+                ticket=position.ticket,
+                strategy=strategy,
+            )
+        )
+
+    def protect(self, position: Position, intent: OrderIntent) -> None:
+        """Send an order that moves *position*'s stop and target.
+
+        Does nothing while an earlier order about that position has no outcome.
+        """
+        if self._is_busy(position.ticket):
+            return
+        stop = intent.stop_loss_price or position.stop_loss or None
+        target = intent.take_profit_price or position.take_profit or None
+        self._place(
+            OrderRequest(
+                token=self._token(),
+                magic=position.magic,
+                symbol=position.symbol,
+                action=Action.PROTECT,
+                side=position.side,
+                volume=0.0,
+                ticket=position.ticket,
+                stop_loss_price=stop,
+                take_profit_price=target,
+                strategy=intent.strategy,
+            )
+        )
+
+    def settle(self) -> None:
+        """Look up the orders whose outcome is unknown, at most every two seconds."""
+        if self._unseen:
+            self._drop_seen()
+        if not self._unresolved or self._clock.monotonic() < self._next_look_up:
+            return
+        self._next_look_up = self._clock.monotonic() + _LOOK_UP_EVERY
+        for flow in list(self._unresolved.values()):
+            self._step(flow, self._look_up(flow.request))
+        self._view.read_account()
+
+    def _token(self) -> str:
+        self._sent += 1
+        return order_token(self._session, self._sent)
+
+    def _is_busy(self, ticket: int) -> bool:
+        return any(flow.request.ticket == ticket for flow in self._unresolved.values())
+
+    def _place(self, request: OrderRequest) -> None:
+        self._store.put(_NAMESPACE, request.token, _write(request))
+        flow, _ = OrderFlow(request=request).receive(Stored())
+        self._host.on_order_sent(request=request, now=self._view.now)
+        result = self._broker.send(request)
+        self._step(flow, Answered(result, self._clock.now()))
+        self._view.read_account()
+        if request.action is Action.OPEN and result.outcome is Outcome.FILLED:
+            until = self._clock.monotonic() + _SIGHT_WITHIN
+            self._unseen[result.ticket] = _Unseen(request, until)
+            self._drop_seen()
+
+    def _drop_seen(self) -> None:
+        # A terminal may show a fill later than it answers; until it does (or it was
+        # stopped out meanwhile) the strategy must not take itself for flat.
+        shown = {position.ticket for position in self._view.positions or ()}
+        now = self._clock.monotonic()
+        for ticket, unseen in list(self._unseen.items()):
+            if ticket in shown or now >= unseen.until:
+                del self._unseen[ticket]
+
+    def _look_up(self, request: OrderRequest) -> Event:
+        try:
+            result = self._broker.find(request)
+        except UnavailableError:
+            return Unreadable(self._clock.now())
+        return Found(result) if result else NoTrace(self._clock.now())
+
+    def _step(self, flow: OrderFlow, event: Event) -> None:
+        flow, command = flow.receive(event)
+        token = flow.request.token
+        if command is Command.LOOK_UP:
+            if token not in self._unresolved:
+                log.error(
+                    "order %s (%s %s %.2f %s): outcome unknown; nothing is sent "
+                    "in its place until it is found",
+                    token,
+                    flow.request.action.value,
+                    flow.request.symbol,
+                    flow.request.volume,
+                    flow.request.side.value,
+                )
+                if isinstance(event, Answered):
+                    self._tell(flow.request, event.result)
+            self._unresolved[token] = flow
+            return
+        self._unresolved.pop(token, None)
+        self._store.delete(_NAMESPACE, token)
+        if flow.result is not None:
+            self._tell(flow.request, flow.result)
+        elif flow.stage is Stage.ABANDONED:
+            log.warning("order %s left no trace: it was never executed", token)
+
+    def _tell(self, request: OrderRequest, result: OrderResult) -> None:
+        self._host.on_order_result(request=request, result=result, now=self._view.now)
+
+
+def _write(request: OrderRequest) -> dict[str, Any]:
+    record = attrs.asdict(request)
+    return record | {"action": request.action.value, "side": request.side.value}
+
+
+def _read(record: dict[str, Any]) -> OrderRequest:
+    return OrderRequest(
+        **{**record, "action": Action(record["action"]), "side": Side(record["side"])}
+    )

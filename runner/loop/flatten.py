@@ -1,0 +1,99 @@
+"""Carries out FLATTEN and EMERGENCY_STOP until nothing is left."""
+
+from __future__ import annotations
+
+import logging
+
+from runner.core.orders import Position
+from runner.link import Link
+from runner.loop.desk import OrderDesk
+from runner.loop.roster import Roster
+from runner.loop.view import View
+from runner.ports import Clock
+from runner.wire.acks import CommandAck, CommandState
+from runner.wire.commands import Command, CommandAction
+
+log = logging.getLogger("mt5runner.command")
+
+_CLOSES = {CommandAction.FLATTEN, CommandAction.EMERGENCY_STOP}
+_RETRY = 5.0  # seconds between two tries to close what is left
+
+
+class Flattener:
+    """Obeys the command in force; no pause and no guard stands in its way.
+
+    Args:
+        view: Readings of the account.
+        desk: Sends the closing orders.
+        roster: Knows which positions are the runner's own.
+        link: Takes acknowledgements.
+        clock: For the time between tries.
+    """
+
+    def __init__(
+        self, *, view: View, desk: OrderDesk, roster: Roster, link: Link, clock: Clock
+    ) -> None:
+        self._view = view
+        self._desk = desk
+        self._roster = roster
+        self._link = link
+        self._clock = clock
+        self._told: tuple[int, CommandState] | None = None
+        self._next_try = 0.0
+        self.command: Command | None = None
+
+    def obey(self, command: Command) -> None:
+        """Take a command; it is already on disk."""
+        log.warning(
+            "command %s (seq %d) by %s: %s",
+            command.action.value,
+            command.seq,
+            command.issued_by or "?",
+            command.reason or "no reason given",
+        )
+        self.command = command
+        self._next_try = 0.0
+        if command.action not in _CLOSES:
+            self._tell(CommandState.DONE)
+
+    def work(self) -> None:
+        """Do the next step; called once a cycle."""
+        command = self.command
+        if command is None or command.action not in _CLOSES:
+            return
+        if self._view.positions is None:
+            self._tell(CommandState.EXECUTING)
+            return
+        own = self.own_positions()
+        if not own and not list(self._desk.unresolved):
+            self._tell(CommandState.DONE)
+            return
+        self._tell(CommandState.EXECUTING)
+        if self._clock.monotonic() < self._next_try:
+            return
+        self._next_try = self._clock.monotonic() + _RETRY
+        for position in own:
+            self._desk.close(position, strategy=command.action.value)
+
+    def own_positions(self) -> list[Position]:
+        """Return the open positions that any strategy of this account opened."""
+        return [
+            position
+            for position in self._view.positions or ()
+            if position.magic in self._roster.magics
+        ]
+
+    def _tell(self, state: CommandState) -> None:
+        if self.command is None or self._told == (self.command.seq, state):
+            return
+        self._told = (self.command.seq, state)
+        self._link.acknowledge_command(
+            CommandAck(
+                seq=self.command.seq,
+                state=state,
+                open_positions=len(self.own_positions()),
+                open_orders=0,
+                errors=(),
+                at=self._clock.now(),
+            )
+        )

@@ -1,0 +1,219 @@
+"""One worker process per account, restarted with back-off, stopped in order.
+
+The MetaTrader5 module holds one terminal per process and never lets go of the
+interpreter during a call, so accounts cannot share a process.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from types import FrameType
+
+import attrs
+
+from runner.exit_codes import ExitCode
+from runner.ports import Clock
+
+log = logging.getLogger("mt5runner.supervisor")
+
+_FIRST_DELAY = 1.0  # seconds
+_LONGEST_DELAY = 60.0
+_HEALTHY_AFTER = 60.0  # seconds of life after which the back-off starts anew
+_GRACE = 15.0  # seconds that a worker gets to stop cleanly
+_LOOK_EVERY = 0.2
+
+_FINAL = frozenset({ExitCode.DONE, ExitCode.USAGE, ExitCode.PLUGIN, ExitCode.OWNED})
+"""Codes after which a restart would only repeat the same answer."""
+
+
+@attrs.define
+class Worker:
+    """One account's process.
+
+    Attributes:
+        account: The account id that the server knows.
+        process: The running process; None between two starts.
+        started_at: Monotonic seconds of the last start.
+        due_at: Monotonic seconds of the next start.
+        failures: Crashes in a row.
+        code: Exit code with which it ended for good; None while it is wanted.
+    """
+
+    account: str
+    process: subprocess.Popen[bytes] | None = None
+    started_at: float = 0.0
+    due_at: float = 0.0
+    failures: int = 0
+    code: int | None = None
+
+
+def delay_after(failures: int) -> float:
+    """Return the seconds to wait before a restart.
+
+    Args:
+        failures: Crashes in a row, at least 1.
+    """
+    return min(_LONGEST_DELAY, _FIRST_DELAY * 2.0 ** (failures - 1))
+
+
+def worker_command(words: Sequence[str], account: str) -> list[str]:
+    """Turn the words of a many-account command line into one worker's command.
+
+    Args:
+        words: The command line after the program's name.
+        account: The worker's account.
+
+    Returns:
+        Program and arguments.
+    """
+    kept: list[str] = []
+    skip = False
+    for word in words:
+        if skip or word.startswith("--account="):
+            skip = False
+            continue
+        if word == "--account":
+            skip = True
+            continue
+        kept.append(word)
+    return [sys.executable, "-P", "-m", "runner", *kept, "--account", account]
+
+
+class Supervisor:
+    """Keeps one worker per account alive.
+
+    Args:
+        accounts: Account ids.
+        command: Makes a worker's command from its account.
+        clock: Time and waiting.
+    """
+
+    def __init__(
+        self,
+        accounts: Sequence[str],
+        command: Callable[[str], Sequence[str]],
+        clock: Clock,
+    ) -> None:
+        self._command = command
+        self._clock = clock
+        self._stopping = False
+        self.workers = [Worker(account) for account in accounts]
+
+    def stop(self) -> None:
+        """Ask for a clean stop; safe from a signal handler."""
+        self._stopping = True
+
+    def run(self) -> int:
+        """Watch the workers until all ended for good or `stop` was called.
+
+        Returns:
+            0 if every worker ended well, else the highest code of any.
+        """
+        while not self._stopping and any(one.code is None for one in self.workers):
+            for worker in self.workers:
+                self._watch(worker)
+            self._clock.wait(_LOOK_EVERY)
+        self._stop_all()
+        return max((one.code or 0 for one in self.workers), default=0)
+
+    def _watch(self, worker: Worker) -> None:
+        if worker.code is not None:
+            return
+        now = self._clock.monotonic()
+        if worker.process is None:
+            if now >= worker.due_at:
+                self._start(worker, now)
+            return
+        code = worker.process.poll()
+        if code is None:
+            return
+        worker.process = None
+        if code in _FINAL:
+            worker.code = code
+            log.info("%s: ended with exit code %d", worker.account, code)
+            return
+        if now - worker.started_at >= _HEALTHY_AFTER:
+            worker.failures = 0
+        worker.failures += 1
+        delay = delay_after(worker.failures)
+        worker.due_at = now + delay
+        log.error(
+            "%s: the worker died (exit code %d, %d in a row); again in %.0f s",
+            worker.account,
+            code,
+            worker.failures,
+            delay,
+        )
+
+    def _start(self, worker: Worker, now: float) -> None:
+        flags = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
+        worker.process = subprocess.Popen(
+            list(self._command(worker.account)), creationflags=flags
+        )
+        worker.started_at = now
+        log.info("%s: started, pid %d", worker.account, worker.process.pid)
+
+    def _stop_all(self) -> None:
+        running = [one for one in self.workers if one.process is not None]
+        for worker in running:
+            if worker.process is not None:
+                _ask_to_stop(worker.process)
+        deadline = self._clock.monotonic() + _GRACE
+        for worker in running:
+            if worker.process is None:
+                continue
+            try:
+                left = max(0.0, deadline - self._clock.monotonic())
+                worker.code = worker.process.wait(timeout=left)
+            except subprocess.TimeoutExpired:
+                log.error("%s: did not stop in %.0f s: killed", worker.account, _GRACE)
+                worker.process.kill()
+                worker.code = worker.process.wait()
+            worker.process = None
+
+
+def _ask_to_stop(process: subprocess.Popen[bytes]) -> None:
+    if os.name == "nt":
+        # A process group of its own gets Ctrl-Break; there is no SIGTERM on Windows.
+        process.send_signal(signal.CTRL_BREAK_EVENT)  # type: ignore[attr-defined,unused-ignore]  # only on Windows
+    else:
+        process.terminate()
+
+
+def on_stop_signals(stop: Callable[[str], None]) -> None:
+    """Call *stop* with the signal's name on Ctrl-C, SIGTERM and Ctrl-Break.
+
+    The handlers are set once: a second Ctrl-C interrupts at once.
+    """
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        stop(signal.Signals(number).name)
+
+    for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
+        number = getattr(signal, name, None)
+        if number is not None:
+            signal.signal(number, handle)
+
+
+def supervise(accounts: Sequence[str], words: Sequence[str], clock: Clock) -> int:
+    """Run several accounts, each in a process of its own.
+
+    Args:
+        accounts: Account ids.
+        words: The command line after the program's name.
+        clock: Time and waiting.
+
+    Returns:
+        The exit code.
+    """
+    supervisor = Supervisor(
+        accounts, lambda account: worker_command(words, account), clock
+    )
+    on_stop_signals(lambda _name: supervisor.stop())
+    return supervisor.run()

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runner.core.account import Account
+from runner.core.orders import Action, Denial, Deny, OrderIntent, Side
+from runner.core.risk import Situation, judge, pause_reasons, trading_state
+from runner.core.settings import TradeConfig
+from runner.core.status import PauseReason, TradingState
+from runner.wire.commands import Command, CommandAction
+from runner.wire.heartbeat import ServerHeartbeat
+
+NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
+CONFIG = TradeConfig(
+    version=1, bot_status="ACTIVE", account_status="ACTIVE", subscription_status="ACTIVE"
+)
+ACCOUNT = Account(
+    login=1, server="demo", currency="USD", balance=10_000.0, equity=10_000.0
+)
+CLEAR = Situation(
+    wall=NOW,
+    config=CONFIG,
+    server=ServerHeartbeat(
+        bot_status="ACTIVE",
+        account_status="ACTIVE",
+        subscription_status="ACTIVE",
+        dd_blocked=False,
+    ),
+    account=ACCOUNT,
+    config_confirmed_at=NOW,
+)
+OPEN = OrderIntent(strategy="S", symbol="EURUSD", action=Action.OPEN, side=Side.BUY)
+CLOSE = OrderIntent(strategy="S", symbol="EURUSD", action=Action.CLOSE)
+
+SERVER = CLEAR.server or ServerHeartbeat()
+
+RESTRICTIONS = {
+    "NO_CONFIG": {"config": None},
+    "PAUSED": {"config": attrs.evolve(CONFIG, bot_status="PAUSED")},
+    "INACTIVE": {"config": attrs.evolve(CONFIG, account_status="INACTIVE")},
+    "CANCELLED": {"config": attrs.evolve(CONFIG, subscription_status="CANCELLED")},
+    "EXPIRED": {"config": attrs.evolve(CONFIG, subscription_expiry=NOW)},
+    "DD_BLOCKED": {"config": attrs.evolve(CONFIG, dd_blocked=True)},
+    "CONFIG_STALE": {"config_confirmed_at": NOW - timedelta(hours=24, seconds=1)},
+    "server.bot_status": {"server": attrs.evolve(SERVER, bot_status="PAUSED")},
+    "server.account_status": {"server": attrs.evolve(SERVER, account_status="X")},
+    "server.subscription_status": {
+        "server": attrs.evolve(SERVER, subscription_status="EXPIRED")
+    },
+    "server.dd_blocked": {"server": attrs.evolve(SERVER, dd_blocked=True)},
+    "command": {"command": Command(action=CommandAction.PAUSE, seq=1)},
+    "ACCOUNT_UNKNOWN": {"account": None},
+    "TRADE_NOT_ALLOWED": {"account": attrs.evolve(ACCOUNT, trade_allowed=False)},
+    "LEASE_LOST": {"lease_held": False},
+    "DAILY_DRAWDOWN": {"guards": [Denial("drawdown", Deny("DAILY_DRAWDOWN"))]},
+}
+
+
+def test_entries_are_allowed_when_nothing_speaks_against_them():
+    """With a confirmed config, a readable account and no restriction, none holds."""
+    assert () == pause_reasons(CLEAR)
+    assert TradingState.ACTIVE is trading_state(pause_reasons(CLEAR))
+
+
+@pytest.mark.parametrize("name", RESTRICTIONS)
+def test_each_restriction_alone_allows_exits_only(name):
+    """Every single restriction gives a reason that names it, and no entry."""
+    reasons = pause_reasons(attrs.evolve(CLEAR, **RESTRICTIONS[name]))
+
+    assert any(name in (reason.source, reason.code) for reason in reasons)
+    assert TradingState.REDUCING is trading_state(reasons)
+
+
+@given(st.sets(st.sampled_from(sorted(RESTRICTIONS)), min_size=2))
+def test_lifting_one_restriction_never_lifts_another(names):
+    """Reasons are kept by source: while any restriction is left, entries stay shut."""
+    changes: dict[str, object] = {}
+    for name in names:
+        changes |= RESTRICTIONS[name]
+    for lifted in changes:
+        left = {name: value for name, value in changes.items() if name != lifted}
+        reasons = pause_reasons(attrs.evolve(CLEAR, **left))
+
+        assert bool(left) == bool(reasons)
+
+
+def test_an_entry_is_denied_by_every_reason_to_pause():
+    """Reasons to pause become denials of an opening, each by its source."""
+    reasons = (PauseReason("server.bot_status", "PAUSED"),)
+
+    denials = judge(OPEN, reasons=reasons, host=(), guards=())
+
+    assert (Denial("server.bot_status", Deny("PAUSED")),) == denials
+
+
+def test_an_exit_passes_every_reason_to_pause():
+    """A pause is reduce-only: exits go on."""
+    reasons = (PauseReason("server.bot_status", "PAUSED"),)
+
+    assert () == judge(CLOSE, reasons=reasons, host=(), guards=())
+
+
+def test_a_broken_guard_denies_an_entry_and_never_an_exit():
+    """Failing closed means that exposure cannot rise; an exit lowers it."""
+    broken = (Denial("mine", Deny("GUARD_FAILED", "boom")),)
+
+    assert broken == judge(OPEN, reasons=(), host=(), guards=broken)
+    assert () == judge(CLOSE, reasons=(), host=(), guards=broken)
+
+
+def test_a_guard_may_deny_an_exit_by_saying_so():
+    """Some firms forbid closing around news, so a spoken denial of an exit counts."""
+    spoken = (Denial("news", Deny("NEWS_WINDOW")),)
+
+    assert spoken == judge(CLOSE, reasons=(), host=(), guards=spoken)

@@ -1,0 +1,100 @@
+"""How a breach is latched, and how the server releases it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import attrs
+
+from plugins.drawdown.limits import Limit
+from plugins.drawdown.marks import Latch, Marks
+from runner import Account
+
+
+def latch(
+    marks: Marks,
+    daily: Limit,
+    maximum: Limit,
+    equity: float,
+    now: datetime,
+    config_version: int,
+) -> Marks:
+    """Latch what is breached and not latched yet.
+
+    Args:
+        marks: After `advance`.
+        daily: The daily limit.
+        maximum: The maximum limit.
+        equity: The present one.
+        now: The market's time, UTC-aware.
+        config_version: The trade config in force.
+
+    Returns:
+        *marks* itself if nothing is breached anew.
+    """
+    if marks.daily is None and daily.is_breached(equity):
+        marks = attrs.evolve(
+            marks,
+            daily=Latch(
+                code="DAILY_DRAWDOWN",
+                detail=f"{_figures(daily, equity)} until={marks.day_end:%Y-%m-%dT%H:%MZ}",
+                at=now,
+                config_version=config_version,
+            ),
+        )
+    if marks.maximum is None and maximum.is_breached(equity):
+        marks = attrs.evolve(
+            marks,
+            maximum=Latch(
+                code="MAX_DRAWDOWN",
+                detail=f"{_figures(maximum, equity)} until=released",
+                at=now,
+                config_version=config_version,
+            ),
+        )
+    return marks
+
+
+def _figures(limit: Limit, equity: float) -> str:
+    return (
+        f"used={limit.used(equity):.2f}% limit={limit.percent:g}% "
+        f"floor={limit.floor:.2f} equity={equity:.2f}"
+    )
+
+
+def hear_server(
+    marks: Marks, account: Account, config_version: int, is_blocked: bool
+) -> Marks:
+    """Release the maximum latch once an operator has cleared it on the server.
+
+    That takes two trade configs after the breach: one in which the server blocks, too,
+    and a newer one in which it does not. A config from before the breach, or one that
+    never blocked, releases nothing. The peaks begin anew with the release; a static
+    limit does not move, so that an account below it is latched again at once.
+
+    Args:
+        marks: Of the account.
+        account: Its present reading.
+        config_version: Of the trade config in force.
+        is_blocked: Its ``dd_blocked``.
+
+    Returns:
+        *marks* itself if nothing changed.
+    """
+    held = marks.maximum
+    if held is None or config_version == held.config_version:
+        return marks
+    if is_blocked:
+        if held.told_version == config_version:
+            return marks
+        told = attrs.evolve(held, told_version=config_version)
+        return attrs.evolve(marks, maximum=told)
+    if held.told_version is None or config_version <= held.told_version:
+        return marks
+    return attrs.evolve(
+        marks,
+        maximum=None,
+        peak_balance=account.balance,
+        peak_equity=account.equity,
+        peak_day_balance=account.balance,
+    )

@@ -152,9 +152,8 @@ class Supervisor:
 
     def _start(self, worker: Worker, now: float) -> None:
         flags = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
-        worker.process = subprocess.Popen(
-            list(self._command(worker.account)), creationflags=flags
-        )
+        command = list(self._command(worker.account))
+        worker.process = subprocess.Popen(command, creationflags=flags)  # noqa: S603 - our own program
         worker.started_at = now
         log.info("%s: started, pid %d", worker.account, worker.process.pid)
 
@@ -171,7 +170,7 @@ class Supervisor:
                 left = max(0.0, deadline - self._clock.monotonic())
                 worker.code = worker.process.wait(timeout=left)
             except subprocess.TimeoutExpired:
-                log.error("%s: did not stop in %.0f s: killed", worker.account, _GRACE)
+                log.warning("%s: no stop in %.0f s: killed", worker.account, _GRACE)
                 worker.process.kill()
                 worker.code = worker.process.wait()
             worker.process = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import redis
@@ -28,18 +29,21 @@ def read_fleet(url: str, accounts: Sequence[str] = ()) -> list[dict[str, Any]]:
         UnavailableError: If Redis cannot be read.
     """
     try:
-        client = redis.Redis.from_url(
-            url,
-            protocol=2,
-            decode_responses=True,
-            socket_timeout=_TIMEOUT,
-            socket_connect_timeout=_TIMEOUT,
-        )
-        with client:
+        with _connect(url) as client:
             names = accounts or _known_accounts(client)
             return [_read_account(client, name) for name in names]
     except (redis.RedisError, ValueError) as error:
         raise UnavailableError(str(error)) from error
+
+
+def _connect(url: str) -> redis.Redis:
+    return redis.Redis.from_url(
+        url,
+        protocol=2,
+        decode_responses=True,
+        socket_timeout=_TIMEOUT,
+        socket_connect_timeout=_TIMEOUT,
+    )
 
 
 def _known_accounts(client: redis.Redis) -> list[str]:
@@ -72,3 +76,17 @@ def _as_json(text: str) -> Any:
         return json.loads(text)
     except ValueError:
         return text
+
+
+def read_time(url: str) -> datetime:
+    """Return Redis' own time, UTC-aware.
+
+    Raises:
+        UnavailableError: If Redis cannot be read.
+    """
+    try:
+        with _connect(url) as client:
+            seconds, microseconds = client.time()
+    except (redis.RedisError, ValueError) as error:
+        raise UnavailableError(str(error)) from error
+    return datetime.fromtimestamp(seconds + microseconds / 1e6, UTC)

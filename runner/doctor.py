@@ -1,0 +1,283 @@
+"""Checks everything that a run needs, and names the remedy beside each failure."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from runner.exit_codes import ExitCode
+from runner.ports import UnavailableError
+from runner.settings import PREFIX, RunnerSettings, SettingsError, environment, secret
+
+PACKAGES = ("runner", "plugins", "strategies", "server_stub")
+DISTRIBUTION = "mt5-strategy-runner"
+
+
+@attrs.frozen(kw_only=True)
+class Finding:
+    """The outcome of one check.
+
+    Attributes:
+        name: What was checked.
+        detail: What was found.
+        remedy: What to do about it; empty when all is well.
+        code: Exit code that the failure stands for; DONE when all is well.
+        is_note: Whether it is worth knowing but stops nothing.
+    """
+
+    name: str
+    detail: str
+    remedy: str = ""
+    code: ExitCode = ExitCode.DONE
+    is_note: bool = False
+
+    @property
+    def is_good(self) -> bool:
+        """Whether nothing has to be done."""
+        return self.code is ExitCode.DONE
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the finding as a JSON object."""
+        return {
+            "check": self.name,
+            "ok": self.is_good,
+            "detail": self.detail,
+            "remedy": self.remedy,
+        }
+
+    def __str__(self) -> str:
+        """Return the finding on one line."""
+        mark = "note" if self.is_note else "ok" if self.is_good else "FAIL"
+        line = f"{mark:<5} {self.name:<10} {self.detail}"
+        return f"{line} -> {self.remedy}" if self.remedy else line
+
+
+Check = Callable[[RunnerSettings], Iterator[Finding]]
+
+
+def examine(settings: RunnerSettings) -> list[Finding]:
+    """Run every check.
+
+    Args:
+        settings: What a run would use.
+
+    Returns:
+        The findings, in order of the checks.
+    """
+    return [finding for check in CHECKS for finding in check(settings)]
+
+
+def check_packages(_settings: RunnerSettings) -> Iterator[Finding]:
+    """Find another distribution's or folder's packages in place of ours."""
+    home = Path(__file__).resolve().parent.parent
+    owners = importlib.metadata.packages_distributions()
+    bad = False
+    for name in PACKAGES:
+        spec = importlib.util.find_spec(name)
+        origin = None if spec is None else spec.origin
+        if origin is None or Path(origin).resolve().parent.parent != home:
+            bad = True
+            yield Finding(
+                name="packages",
+                detail=f"{name} is taken from {origin or 'nowhere'}, not from {home}",
+                remedy="run from another folder, or reinstall in an environment of "
+                "its own",
+                code=ExitCode.USAGE,
+            )
+        others = set(owners.get(name, [])) - {DISTRIBUTION}
+        if others:
+            bad = True
+            yield Finding(
+                name="packages",
+                detail=f"{', '.join(sorted(others))} also installs {name}/",
+                remedy="install the runner in an environment of its own",
+                code=ExitCode.USAGE,
+            )
+    if not bad:
+        yield Finding(name="packages", detail=f"all four in {home}")
+    for name in ("strategies", "plugins"):
+        folder = Path.cwd() / name
+        if folder.is_dir() and folder.resolve().parent != home:
+            yield Finding(
+                name="packages",
+                detail=f"{folder} bears the name of a package of the runner's",
+                remedy="rename it (bots/, say) and pass it as --plugin-dir",
+                is_note=True,
+            )
+
+
+def check_state_dir(settings: RunnerSettings) -> Iterator[Finding]:
+    """Write to the state directory."""
+    folder = Path(settings.state_dir)
+    probe = folder / f".doctor-{os.getpid()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        yield Finding(
+            name="state",
+            detail=f"{folder}: {error.strerror}",
+            remedy="name a folder that can be written to: --state-dir DIR",
+            code=ExitCode.USAGE,
+        )
+        return
+    yield Finding(name="state", detail=f"{folder.resolve()} can be written to")
+
+
+def check_plugins(settings: RunnerSettings) -> Iterator[Finding]:
+    """Load every plugin and strategy."""
+    from runner.host.discovery import discover  # noqa: PLC0415 - heavy, doctor only
+
+    found = discover(settings.plugin_dirs)
+    for failure in found.failures:
+        yield Finding(
+            name="plugins",
+            detail=f"{failure.source}: {failure.message}",
+            remedy=failure.remedy,
+            code=ExitCode.PLUGIN,
+        )
+    names = ", ".join(sorted(found.strategies))
+    yield Finding(
+        name="plugins",
+        detail=f"{len(found.plugins)} plugins; strategies: {names}",
+    )
+
+
+def check_redis(settings: RunnerSettings) -> Iterator[Finding]:
+    """Reach Redis and compare the clocks."""
+    from runner.adapters.redis_fleet import read_time  # noqa: PLC0415 - heavy
+    from runner.adapters.system_clock import SystemClock  # noqa: PLC0415
+
+    if settings.redis_url is None:
+        yield Finding(
+            name="redis",
+            detail="none named: configs are polled from the API, no heartbeats",
+            remedy="name it: --redis-url or REDIS_URL",
+            is_note=True,
+        )
+        return
+    try:
+        there = read_time(settings.redis_url)
+    except UnavailableError as error:
+        yield Finding(
+            name="redis",
+            detail=str(error),
+            remedy="start Redis, or correct --redis-url",
+            code=ExitCode.UNREACHABLE,
+        )
+        return
+    yield Finding(name="redis", detail="answers")
+    skew = (SystemClock().now() - there).total_seconds()
+    if abs(skew) > 2:  # noqa: PLR2004 - seconds
+        yield Finding(
+            name="clock",
+            detail=f"this machine's clock is {skew:+.1f} s off Redis' clock",
+            remedy="synchronise the clock (NTP)",
+            code=ExitCode.USAGE,
+        )
+    else:
+        yield Finding(name="clock", detail=f"{skew:+.1f} s off Redis' clock")
+
+
+def check_api(settings: RunnerSettings) -> Iterator[Finding]:
+    """Fetch each account's trade config with its key."""
+    from runner.adapters.config_http import HttpConfigServer  # noqa: PLC0415 - heavy
+
+    if not settings.accounts:
+        yield Finding(
+            name="api",
+            detail="no account named",
+            remedy="name one to check its key: --account ID",
+            is_note=True,
+        )
+    for account in settings.accounts:
+        environ = environment()
+        try:
+            key = secret(f"{PREFIX}API_KEY", environ, account)
+        except SettingsError as error:
+            yield Finding(
+                name="api",
+                detail=str(error),
+                remedy="correct the file's path",
+                code=ExitCode.USAGE,
+            )
+            continue
+        server = HttpConfigServer(
+            settings.api_url,
+            api_key=lambda key=key: key,
+            header=settings.api_key_header,
+            prefix=settings.api_key_prefix,
+        )
+        answer = server.trade_config(account)
+        server.close()
+        yield _judge_answer(settings.api_url, account, answer.status, answer.detail)
+
+
+_REMEDIES = {
+    0: "start the server, or correct --api-url",
+    401: f"set {PREFIX}API_KEY (or {PREFIX}API_KEY_FILE)",
+    403: f"set {PREFIX}API_KEY to this account's own key",
+    404: "create the account on the server, or correct --account",
+}
+
+
+def _judge_answer(url: str, account: str, status: int, detail: str) -> Finding:
+    if status == 200:  # noqa: PLR2004 - HTTP OK
+        return Finding(name="api", detail=f"{url} knows account {account}")
+    reachable = status != 0
+    return Finding(
+        name="api",
+        detail=f"{url}, account {account}: {status or 'no answer'} {detail}".rstrip(),
+        remedy=_REMEDIES.get(status, "look into the server's log"),
+        code=ExitCode.USAGE if reachable else ExitCode.UNREACHABLE,
+    )
+
+
+def check_terminal(settings: RunnerSettings) -> Iterator[Finding]:
+    """Connect to the terminal and verify the account."""
+    from runner.app import open_terminal  # noqa: PLC0415 - heavy, doctor only
+
+    account = settings.accounts[0] if settings.accounts else "1"
+    try:
+        terminal = open_terminal(settings, account)
+        reading = terminal.connect()
+    except (SettingsError, UnavailableError, ValueError) as error:
+        yield Finding(
+            name="terminal",
+            detail=str(error),
+            remedy="see docs/mt5.md, or run on paper: --terminal paper",
+            code=ExitCode.UNREACHABLE,
+        )
+        return
+    terminal.adapter.close()
+    kind = "demo" if reading.is_demo else "REAL MONEY"
+    yield Finding(
+        name="terminal",
+        detail=f"{settings.terminal}: {reading.login} on {reading.server} ({kind}), "
+        f"{reading.equity:.2f} {reading.currency}",
+    )
+    if not reading.trade_allowed:
+        yield Finding(
+            name="terminal",
+            detail="orders from here are not allowed",
+            remedy="switch on Algo Trading; use the master password, not the "
+            "investor's",
+            code=ExitCode.USAGE,
+        )
+
+
+CHECKS: tuple[Check, ...] = (
+    check_packages,
+    check_state_dir,
+    check_plugins,
+    check_redis,
+    check_api,
+    check_terminal,
+)

@@ -33,11 +33,12 @@ def latch(
         *marks* itself if nothing is breached anew.
     """
     if marks.daily is None and daily.is_breached(equity):
+        until = f"{marks.day_end:%Y-%m-%dT%H:%MZ}"
         marks = attrs.evolve(
             marks,
             daily=Latch(
                 code="DAILY_DRAWDOWN",
-                detail=f"{_figures(daily, equity)} until={marks.day_end:%Y-%m-%dT%H:%MZ}",
+                detail=f"{_figures(daily, equity)} until={until}",
                 at=now,
                 config_version=config_version,
             ),

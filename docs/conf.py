@@ -31,8 +31,6 @@ add_module_names = False
 default_role = "code"
 
 nitpicky = True
-# What a strategy reaches through its own methods; authors never name it.
-nitpick_ignore = [("py:class", "runner.strategy.StrategyContext")]
 # The build needs no network, so other projects' names are not looked up.
 nitpick_ignore_regex = [
     (r"py:.*", rf"({names})(\..*)?")

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from runner.host.markers import hookimpl
     from runner.plugin import Plugin, PluginSettings, PluginState
     from runner.strategy import Intents, Parameters, Strategy, StrategyContext
+    from runner.wire.documents import BotStatus
     from runner.wire.heartbeat import BotHeartbeat
 
 __version__ = "0.1.0"
@@ -45,6 +46,7 @@ _HOMES = {
     "Bar": "runner.core.market",
     "BarSeries": "runner.core.series",
     "BotHeartbeat": "runner.wire.heartbeat",
+    "BotStatus": "runner.wire.documents",
     "Deal": "runner.core.orders",
     "Denial": "runner.core.orders",
     "Deny": "runner.core.orders",
@@ -83,6 +85,7 @@ __all__ = [
     "Bar",
     "BarSeries",
     "BotHeartbeat",
+    "BotStatus",
     "Deal",
     "Denial",
     "Deny",

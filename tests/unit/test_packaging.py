@@ -83,6 +83,13 @@ def test_the_version_is_the_one_in_the_metadata(
     assert distribution.version == runner.__version__
 
 
+@pytest.mark.parametrize("name", runner.__all__)
+def test_each_public_name_can_be_imported(name: str) -> None:
+    """What `runner` promises to authors is there when it is asked for."""
+    assert getattr(runner, name) is not None
+    assert name in dir(runner)
+
+
 @pytest.mark.parametrize("package", PACKAGES)
 def test_each_package_says_that_it_is_typed(package: str) -> None:
     """Type checkers of third parties use our annotations in every package."""

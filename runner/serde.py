@@ -411,13 +411,25 @@ def _make_converter() -> cattrs.Converter:
         lambda kind: lambda value, _: _enum(value, kind),
     )
     for scalar, hook in _SCALARS.items():
-        factory(lambda kind, s=scalar: kind is s, lambda _, h=hook: h)  # type: ignore[misc]  # bound now
+        converter.register_structure_hook(scalar, _unless_enum(hook))
     converter.register_unstructure_hook(datetime, datetime.isoformat)
     converter.register_unstructure_hook(date, date.isoformat)
     converter.register_unstructure_hook(time, time.isoformat)
     converter.register_unstructure_hook(Decimal, str)
     converter.register_unstructure_hook(Path, str)
     return converter
+
+
+def _unless_enum(
+    hook: Callable[[object, Any], object],
+) -> Callable[[object, Any], object]:
+    # A StrEnum is a str to the converter's dispatch.
+    def structure(value: object, kind: Any) -> object:
+        if issubclass(kind, enum.Enum):
+            return _enum(value, kind)
+        return hook(value, kind)
+
+    return structure
 
 
 def _is_mapping(kind: Any) -> bool:

@@ -1,0 +1,188 @@
+"""Calls of hooks that cannot spread harm: the only code that touches pluggy's relay.
+
+Pluggy stops a hook at the first exception, by design. So every plugin is called by
+itself, through a caller prepared when plugins come or go, and what it raises is kept
+from the others. A hook that nobody implements costs a look into a dictionary.
+
+Order: plugins that ask for ``tryfirst``, then the others, then ``trylast``; among these
+the user's before the built-ins, and otherwise in the order of registration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any, TypeVar
+
+import attrs
+import pluggy
+
+from runner.host import hookspecs
+from runner.host.checks import check_instance, check_name
+from runner.host.containment import Raised, attempt
+from runner.host.implementations import SPECS, Implementation, implementations
+from runner.host.ledger import FailureLedger
+from runner.host.markers import PROJECT_NAME
+from runner.host.records import PluginError, Source, SourceKind
+
+T = TypeVar("T")
+
+
+class _Mount:
+    """What pluggy sees of a plugin: its checked hook functions and nothing else.
+
+    So no property of the author's runs when it is registered, and a plugin may define
+    equality as it likes.
+    """
+
+    def __init__(self, owner: object, found: Iterable[Implementation]) -> None:
+        self.hook_options: dict[str, Any] = {}
+        for each in found:
+            setattr(self, each.hook, getattr(owner, each.attribute))
+            self.hook_options[each.hook] = {**each.options, "specname": None}
+
+
+class _PluginManager(pluggy.PluginManager):
+    def parse_hookimpl_opts(self, plugin: object, name: str) -> Any:
+        return plugin.hook_options.get(name) if isinstance(plugin, _Mount) else None
+
+
+@attrs.frozen(slots=True)
+class _Plugin:
+    name: str
+    source: Source
+    mount: _Mount
+    number: int
+
+    def rank(self, hook: str) -> tuple[int, bool, int]:
+        options = self.mount.hook_options[hook]
+        wish = 0 if options.get("tryfirst") else 2 if options.get("trylast") else 1
+        return wish, self.source.kind is SourceKind.BUILT_IN, self.number
+
+
+@attrs.frozen(slots=True)
+class _Caller:
+    plugin: str
+    call: pluggy.HookCaller
+    collects: bool
+
+    def ask(
+        self, accept: Callable[[object], T], arguments: Mapping[str, object]
+    ) -> T | None:
+        answer = self.call(**arguments)
+        if self.collects:  # a list of what is not None
+            answer = answer[0] if answer else None
+        return None if answer is None else accept(answer)
+
+
+class IsolatedCalls:
+    """The registered plugins, and calls of their hooks one plugin at a time.
+
+    Attributes:
+        ledger: Who fails now.
+    """
+
+    def __init__(self) -> None:
+        self.ledger = FailureLedger()
+        self._manager = _PluginManager(PROJECT_NAME)
+        self._manager.add_hookspecs(hookspecs)
+        self._plugins: dict[str, _Plugin] = {}
+        self._callers: dict[str, tuple[_Caller, ...]] = dict.fromkeys(SPECS, ())
+        self._registered = 0
+
+    def attach(self, name: str, obj: object, source: Source, *, required: bool) -> None:
+        """Check a plugin and register it; see `PluginHost.attach`."""
+        check_name(name, source)
+        check_instance(obj, name=name, source=source)
+        found = implementations(obj, name=name, source=source, required=required)
+        if name in self._plugins:
+            raise PluginError(
+                name,
+                source,
+                "a plugin of this name is registered already, "
+                f"from {self._plugins[name].source}",
+                "rename or disable one of the two",
+            )
+        plugin = _Plugin(name, source, _Mount(obj, found), self._registered)
+        self._manager.register(plugin.mount, name)
+        self._plugins[name] = plugin
+        self._registered += 1
+        self._prepare()
+
+    def detach(self, name: str) -> None:
+        """Let a plugin go; nothing happens if there is none of that name."""
+        if plugin := self._plugins.pop(name, None):
+            self._manager.unregister(plugin.mount)
+            self.ledger.forget(name)
+            self._prepare()
+
+    @property
+    def plugins(self) -> Mapping[str, Source]:
+        """Name to source of everything registered, in order of registration."""
+        return {plugin.name: plugin.source for plugin in self._plugins.values()}
+
+    def has(self, hook: str) -> bool:
+        """Say whether anybody implements *hook*."""
+        return bool(self._callers[hook])
+
+    def answers(
+        self,
+        hook: str,
+        now: datetime,
+        accept: Callable[[object], T],
+        arguments: Mapping[str, object],
+    ) -> Iterator[tuple[str, T | Raised | None]]:
+        """Ask one plugin after the other.
+
+        Args:
+            hook: What to call.
+            now: When, UTC-aware, for the report of a failure.
+            accept: Turns an answer that is not None into what the caller wants, or
+                raises; that counts as the plugin's failure.
+            arguments: The hook's arguments by name.
+
+        Yields:
+            The plugin's name and its answer. A failure is recorded and reported.
+        """
+        for caller in self._callers[hook]:
+            answer = attempt(caller.ask, accept, arguments)
+            if isinstance(answer, Raised):
+                self.report_failure(caller.plugin, hook, answer, now)
+            else:
+                self.ledger.succeeded(caller.plugin, hook)
+            yield caller.plugin, answer
+
+    def report_failure(
+        self, plugin: str, hook: str, error: Raised | str, now: datetime
+    ) -> None:
+        """Record a failure and tell the observers of errors."""
+        self.ledger.failed(plugin, hook, error)
+        arguments = {"plugin": plugin, "hook": hook, "error": str(error), "now": now}
+        for caller in self._callers["on_plugin_error"]:
+            answer = attempt(caller.ask, _ignored, arguments)
+            if isinstance(answer, Raised):  # recorded, but told to nobody: no recursion
+                self.ledger.failed(caller.plugin, "on_plugin_error", answer)
+            else:
+                self.ledger.succeeded(caller.plugin, "on_plugin_error")
+
+    def _prepare(self) -> None:
+        for hook in SPECS:
+            relay: pluggy.HookCaller = getattr(self._manager.hook, hook)
+            collects = not (relay.spec and relay.spec.opts["firstresult"])
+            present = [
+                p for p in self._plugins.values() if hook in p.mount.hook_options
+            ]
+            self._callers[hook] = tuple(
+                _Caller(
+                    plugin.name,
+                    self._manager.subset_hook_caller(
+                        hook, [other.mount for other in present if other is not plugin]
+                    ),
+                    collects,
+                )
+                for plugin in sorted(present, key=lambda each: each.rank(hook))
+            )
+
+
+def _ignored(answer: object) -> None:
+    """Take whatever an observer returns."""

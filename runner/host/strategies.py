@@ -1,0 +1,200 @@
+"""A strategy as the loop sees it: what it raises or returns wrongly stays with it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import TypeVar, cast
+
+from runner.core.failures import (
+    DEFAULT_POLICY,
+    HEALTHY,
+    FailurePolicy,
+    Health,
+    HealthState,
+)
+from runner.core.market import Bar, Tick
+from runner.core.orders import OrderIntent
+from runner.host.containment import Raised, attempt
+from runner.host.manager import PluginHost
+from runner.host.records import StrategyRecord
+from runner.strategy import Strategy, StrategyContext
+
+T = TypeVar("T")
+
+_log = logging.getLogger("mt5runner.host")
+
+
+class HostedStrategy:
+    """One strategy on one account.
+
+    A failing strategy is paused alone, tried again with back-off, and disabled after a
+    number of failures in a row (`runner.core.failures`). While it is paused it is not
+    called: its entries stop, its positions keep the stops that lie with the broker.
+
+    Attributes:
+        record: The class and its source.
+        name: Under which it is registered and its errors are reported: the class name,
+            with the server's id where it has one.
+    """
+
+    def __init__(
+        self,
+        record: StrategyRecord,
+        context: StrategyContext,
+        host: PluginHost,
+        *,
+        policy: FailurePolicy = DEFAULT_POLICY,
+    ) -> None:
+        self.record = record
+        number = context.strategy_id
+        self.name = record.name if number is None else f"{record.name}-{number}"
+        self._context = context
+        self._host = host
+        self._policy = policy
+        self._health = HEALTHY
+        self._strategy: Strategy | None = None
+
+    @property
+    def health(self) -> Health:
+        """How it fares: state, failures in a row, last error, time of the next try."""
+        return self._health
+
+    @property
+    def failure(self) -> str:
+        """What is wrong with it now, on one line; empty if nothing is."""
+        health = self._health
+        match health.state:
+            case HealthState.RUNNING:
+                return ""
+            case HealthState.PAUSED:
+                state = f"paused until {health.retry_at:%Y-%m-%dT%H:%M:%SZ}"
+            case HealthState.DISABLED:
+                state = "disabled"
+        return f"{state}: {health.failures} in a row, {health.where}: {health.error}"
+
+    def start(self, now: datetime) -> None:
+        """Make the instance, register its hooks and call `Strategy.on_start`.
+
+        A strategy that fails here is tried again like one that fails on a bar.
+
+        Args:
+            now: UTC-aware.
+        """
+        if self._strategy is None and self._health.may_run(now):
+            self._strategy = self._call("on_start", now, self._make)
+
+    def stop(self, now: datetime) -> None:
+        """Call `Strategy.on_stop` and take its hooks off the host.
+
+        Args:
+            now: UTC-aware.
+        """
+        if self._strategy is not None:
+            self._call("on_stop", now, self._strategy.on_stop)
+        self._strategy = None
+        self._host.detach(self.name)
+
+    def renew(self) -> None:
+        """Forget its failures; for when its parameters have changed."""
+        self._health = HEALTHY
+        self._host.forget_failures(self.name)
+
+    def on_bar(self, bar: Bar, now: datetime) -> list[OrderIntent]:
+        """Let it decide on a closed bar.
+
+        Args:
+            bar: The bar that has just closed.
+            now: UTC-aware.
+
+        Returns:
+            Its intents; none if it is paused, disabled or fails.
+        """
+        return self._ask(
+            f"on_bar {bar.symbol}", now, lambda strategy: strategy.on_bar(bar)
+        )
+
+    def on_tick(self, tick: Tick, now: datetime) -> list[OrderIntent]:
+        """Let it decide on a quote.
+
+        Args:
+            tick: The latest quote.
+            now: UTC-aware.
+
+        Returns:
+            Its intents; none if it is paused, disabled or fails.
+        """
+        return self._ask(
+            f"on_tick {tick.symbol}", now, lambda strategy: strategy.on_tick(tick)
+        )
+
+    # -- calls -------------------------------------------------------------------------
+    def _make(self) -> Strategy:
+        strategy = self.record.cls(self._context)
+        self._host.attach(self.name, strategy, self.record.source, required=False)
+        started = attempt(strategy.on_start)
+        if isinstance(started, Raised):
+            self._host.detach(self.name)
+            raise started.error
+        return strategy
+
+    def _ask(
+        self, where: str, now: datetime, decide: Callable[[Strategy], object]
+    ) -> list[OrderIntent]:
+        self.start(now)
+        strategy = self._strategy
+        if strategy is None or not self._health.may_run(now):
+            return []
+        return self._call(where, now, lambda: self._intents(decide(strategy))) or []
+
+    def _call(self, where: str, now: datetime, function: Callable[[], T]) -> T | None:
+        answer = attempt(function)
+        if isinstance(answer, Raised):
+            self._failed(where, answer, now)
+            return None
+        if self._health.failures:
+            self._health = self._health.succeeded(where)
+            self._host.report_success(self.name, where)
+        return answer
+
+    def _failed(self, where: str, raised: Raised, now: datetime) -> None:
+        before = self._health.state
+        self._health = self._health.failed(where, str(raised), now, self._policy)
+        self._host.report_failure(self.name, where, raised, now)
+        if self._health.state is not before:
+            _log.error("%s is %s", self.name, self.failure)
+
+    # -- what it returned --------------------------------------------------------------
+    def _intents(self, returned: object) -> list[OrderIntent]:
+        """Check what the strategy returned: all of it is taken, or nothing."""
+        if returned is None:
+            return []
+        if isinstance(returned, OrderIntent):
+            found: list[object] = [returned]
+        elif isinstance(returned, Iterable):
+            found = list(cast("Iterable[object]", returned))
+        else:
+            raise TypeError(f"expected OrderIntent, several, or None; got {returned!r}")
+        return [self._own(each) for each in found]
+
+    def _own(self, intent: object) -> OrderIntent:
+        if not isinstance(intent, OrderIntent):
+            raise TypeError(f"expected OrderIntent, several, or None; got {intent!r}")
+        expected = (self.record.name, self._context.strategy_id)
+        if (intent.strategy, intent.strategy_id) != expected:
+            raise ValueError(
+                "expected an intent of strategy {} with id {}, got one of {} with id "
+                "{}: make intents with self.buy, sell, close and protect".format(
+                    *expected, intent.strategy, intent.strategy_id
+                )
+            )
+        symbols = self._context.parameters
+        if intent.symbol not in symbols and (
+            intent.increases_exposure or not self._context.positions(intent.symbol)
+        ):
+            raise ValueError(
+                f"expected an intent in one of its symbols ({', '.join(symbols)}), "
+                f"got {intent.symbol}"
+            )
+        return intent

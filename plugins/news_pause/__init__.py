@@ -1,0 +1,1 @@
+"""Stops entries around news, in the symbols that the news is about."""

@@ -1,0 +1,194 @@
+"""The news guard: keeps the calendar fresh and denies entries inside windows."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import logging
+import zlib
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from plugins.news_pause.currencies import currencies_of
+from plugins.news_pause.events import (
+    EVERY_CURRENCY,
+    Calendar,
+    CalendarError,
+    parse,
+)
+from plugins.news_pause.settings import NewsPauseSettings, WhenUnknown
+from plugins.news_pause.windows import Windows, windows_for
+from runner import (
+    Account,
+    Deny,
+    Plugin,
+    PluginState,
+    SymbolSpec,
+    TradeConfig,
+    hookimpl,
+)
+
+log = logging.getLogger("mt5runner.plugins.news_pause")
+
+_LOOK_EVERY = timedelta(seconds=30)
+_MOST_BYTES = 32 * 1024 * 1024
+
+
+class NewsPause(Plugin):
+    """Stops entries around news, in the symbols that the news is about."""
+
+    Settings = NewsPauseSettings
+    settings: NewsPauseSettings
+
+    def __init__(self, settings: NewsPauseSettings, state: PluginState) -> None:
+        super().__init__(settings, state)
+        self._calendar: Calendar | None = None
+        self._windows: dict[str, Windows] = {}
+        self._looked_at: datetime | None = None
+        self._stamp: tuple[int, int] | None = None
+        self._problem = ""
+        self._is_on = False
+        self._has_warned = False
+
+    @hookimpl
+    def on_trade_config_applied(self, config: TradeConfig, now: datetime) -> None:
+        """Follow the server's switch."""
+        self._is_on = config.trade_config.auto_pause_on_news
+        if self._is_on and self.settings.calendar is None and not self._has_warned:
+            self._has_warned = True
+            log.warning(
+                "the server asks for a pause around news, but there is no calendar: "
+                "entries go on through all news; set plugins.news_pause.calendar"
+            )
+
+        if self._is_on:
+            self._look(now)
+
+    @hookimpl
+    def check_symbol(
+        self, symbol: SymbolSpec, config: TradeConfig, now: datetime
+    ) -> Deny | None:
+        """Deny entries inside a window, or when the week's news is unknown."""
+        if not config.trade_config.auto_pause_on_news or self.settings.calendar is None:
+            return None
+        self._look(now)
+        unknown = self._unknown(now)
+        if unknown:
+            if self.settings.when_unknown is WhenUnknown.BLOCK:
+                return Deny("NEWS_UNKNOWN", unknown)
+            return None
+        window = self._windows_of(symbol).at(now)
+        return None if window is None else Deny("NEWS_WINDOW", str(window))
+
+    @hookimpl
+    def describe_status(self, account: Account, now: datetime) -> Mapping[str, str]:
+        """Report what is known: the windows that hold, or the next one."""
+        if not self._is_on:
+            state: dict[str, Any] = {"state": "OFF"}
+        elif self.settings.calendar is None:
+            state = {"state": "NO_CALENDAR"}
+        else:
+            state = self._state(now)
+        if self._problem:
+            state["problem"] = self._problem
+        return {"news": json.dumps(state)}
+
+    def _state(self, now: datetime) -> dict[str, Any]:
+        unknown = self._unknown(now)
+        if unknown:
+            return {"state": "UNKNOWN", "reason": unknown}
+        held = {
+            name: window
+            for name, windows in self._windows.items()
+            if (window := windows.at(now)) is not None
+        }
+        if held:
+            first = min(held.values(), key=lambda window: window.end)
+            event = first.events[0]
+            return {
+                "state": "BLOCKED",
+                "event": f"{event.currency} {event.title}",
+                "until": f"{first.end:%Y-%m-%dT%H:%M:%SZ}",
+                "symbols": sorted(held),
+            }
+        coming = [
+            window
+            for windows in self._windows.values()
+            if (window := windows.following(now)) is not None
+        ]
+        if not coming:
+            return {"state": "CLEAR"}
+        first = min(coming, key=lambda window: window.start)
+        event = first.events[0]
+        return {
+            "state": "CLEAR",
+            "next_event": f"{event.currency} {event.title}",
+            "next_from": f"{first.start:%Y-%m-%dT%H:%M:%SZ}",
+        }
+
+    def _unknown(self, now: datetime) -> str:
+        calendar = self._calendar
+        if calendar is None:
+            return self._problem or "the calendar was not read yet"
+        if calendar.since <= now < calendar.until:
+            return ""
+        reach = f"{calendar.since:%Y-%m-%d} to {calendar.until:%Y-%m-%d}"
+        return f"the calendar reaches from {reach}"
+
+    def _windows_of(self, symbol: SymbolSpec) -> Windows:
+        windows = self._windows.get(symbol.name)
+        if windows is None:
+            currencies = currencies_of(symbol, self.settings.symbols)
+            if EVERY_CURRENCY in currencies:
+                log.warning(
+                    "%s: its currencies are unknown, so that all news stop it; set "
+                    "plugins.news_pause.symbols",
+                    symbol.name,
+                )
+            events = self._calendar.events if self._calendar else ()
+            windows = windows_for(events, currencies, self.settings)
+            self._windows[symbol.name] = windows
+        return windows
+
+    def _look(self, now: datetime) -> None:
+        path = self.settings.calendar
+        if path is None:
+            return
+        if self._looked_at is not None and abs(now - self._looked_at) < _LOOK_EVERY:
+            return
+        self._looked_at = now
+        try:
+            status = path.stat()
+            stamp = status.st_mtime_ns, status.st_size
+            if stamp == self._stamp:
+                return
+            text = _read(path)
+            self._stamp = stamp
+            calendar = parse(path.name.lower().removesuffix(".gz"), text)
+        except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+            self._refuse(f"{path}: cannot be read: {error}")
+        except CalendarError as error:
+            self._refuse(f"{path}: {error}")
+        else:
+            self._calendar, self._problem = calendar, ""
+            self._windows.clear()
+            log.info("%s: %d events", path, len(calendar.events))
+
+    def _refuse(self, problem: str) -> None:
+        # What was read before stays in force: an empty or broken file says nothing
+        # about the week, and the old one goes on to say when its own week ends.
+        if problem == self._problem:
+            return
+        self._problem = problem
+        kept = "; the calendar read before stays in force" if self._calendar else ""
+        log.error("%s%s", problem, kept)
+
+
+def _read(path: Path) -> str:
+    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+        content = file.read(_MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
+        raise CalendarError(f"is larger than {_MOST_BYTES} bytes")
+    return content.decode("utf-8-sig")

@@ -32,8 +32,8 @@ from runner.strategy import Strategy
 
 BUILTIN_MODULES = (
     "plugins.heartbeat",
-    "plugins.drawdown",
-    "plugins.news_pause",
+    "plugins.drawdown.guard",
+    "plugins.news_pause.guard",
     "plugins.sizing",
     "strategies.hooks",
 )

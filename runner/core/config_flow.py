@@ -63,6 +63,12 @@ class Regime:
     longest: float
 
 
+RETRY = Regime(1.0, 60.0)
+"""After no answer, 429 and 5xx (protocol, section 2)."""
+SLOW = Regime(60.0, 1800.0)
+"""After 401, 403 and 404 (protocol, section 2)."""
+
+
 @attrs.frozen(kw_only=True)
 class Timing:
     """Every interval of the flow, in seconds.
@@ -76,8 +82,8 @@ class Timing:
 
     poll: float = 60.0
     missing: float = 600.0
-    retry: Regime = Regime(1.0, 60.0)
-    slow: Regime = Regime(60.0, 1800.0)
+    retry: Regime = RETRY
+    slow: Regime = SLOW
 
 
 @attrs.frozen

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import attrs
 
@@ -32,6 +32,7 @@ from runner import (
 log = logging.getLogger("mt5runner.plugins.drawdown")
 
 _PEAKS_EVERY = timedelta(seconds=60)
+_NO_QUOTE_BEFORE = datetime(1980, 1, 1, tzinfo=UTC)
 _UNMEASURED = Deny("DRAWDOWN_UNKNOWN", "the account was not measured yet")
 
 
@@ -111,6 +112,8 @@ class Drawdown(Plugin):
     def _judge(
         self, account: Account, config: TradeConfig, now: datetime
     ) -> Deny | None:
+        if now < _NO_QUOTE_BEFORE:
+            return Deny("MARKET_TIME_UNKNOWN", "no quote has come yet")
         if not _is_readable(account):
             figures = f"balance={account.balance!r} equity={account.equity!r}"
             return Deny("ACCOUNT_UNREADABLE", figures)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from plugins.news_pause.events import EVERY_CURRENCY
-from runner import SymbolSpec
 
+_NO_OVERRIDES: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 _COMMON = frozenset(
     {"AUD", "CAD", "CHF", "CNH", "CNY", "EUR", "GBP", "JPY", "NZD", "USD"}
 )
@@ -24,31 +25,31 @@ _BY_NAME = (
 
 
 def currencies_of(
-    symbol: SymbolSpec, overrides: Mapping[str, tuple[str, ...]]
+    name: str,
+    stated: tuple[str, ...] = (),
+    overrides: Mapping[str, tuple[str, ...]] = _NO_OVERRIDES,
 ) -> frozenset[str]:
-    """Return the currencies whose news *symbol* minds.
+    """Return the currencies whose news a symbol minds.
 
     A pair minds both of its currencies, a metal the dollar too, the offshore yuan the
     onshore one too, anything else the currency of its profit.
 
     Args:
-        symbol: The broker's rules; their currencies count first, the name only where
-            they state none.
+        name: The broker's spelling; read only where *stated* says nothing.
+        stated: The broker's currencies of the symbol: base and profit.
         overrides: Symbol to currencies; wins over all.
 
     Returns:
         Capitals; `EVERY_CURRENCY` alone if nothing can be told, so that a symbol that
         nobody knows minds all news.
     """
-    stated = overrides.get(symbol.name)
-    if stated is not None:
-        return frozenset(currency.upper() for currency in stated)
-    name = symbol.name.upper()
-    base, profit = symbol.currency_base.upper(), symbol.currency_profit.upper()
-    found = {base, profit} - {""}
+    if name in overrides:
+        return frozenset(currency.upper() for currency in overrides[name])
+    name = name.upper()
+    found = {currency.upper() for currency in stated if currency}
     if not found:
         found = {name[:3], name[3:6]} & _COMMON
-    if base in _METALS or name.startswith(_METALS):
+    if name.startswith(_METALS) or not found.isdisjoint(_METALS):
         found |= {"USD"}
     for names, currency in _BY_NAME:
         if not found and name.startswith(names):

@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import attrs
+
 from plugins.news_pause.currencies import currencies_of
 from plugins.news_pause.events import (
     EVERY_CURRENCY,
@@ -19,7 +21,7 @@ from plugins.news_pause.events import (
     parse,
 )
 from plugins.news_pause.settings import NewsPauseSettings, WhenUnknown
-from plugins.news_pause.windows import Windows, windows_for
+from plugins.news_pause.windows import Windows, summary, windows_for
 from runner import (
     Account,
     Deny,
@@ -36,6 +38,12 @@ _LOOK_EVERY = timedelta(seconds=30)
 _MOST_BYTES = 32 * 1024 * 1024
 
 
+@attrs.frozen(slots=True)
+class _Known:
+    stated: tuple[str, ...]
+    windows: Windows
+
+
 class NewsPause(Plugin):
     """Stops entries around news, in the symbols that the news is about."""
 
@@ -45,7 +53,8 @@ class NewsPause(Plugin):
     def __init__(self, settings: NewsPauseSettings, state: PluginState) -> None:
         super().__init__(settings, state)
         self._calendar: Calendar | None = None
-        self._windows: dict[str, Windows] = {}
+        self._windows: dict[str, _Known] = {}
+        self._symbols: tuple[str, ...] = ()
         self._looked_at: datetime | None = None
         self._stamp: tuple[int, int] | None = None
         self._problem = ""
@@ -56,13 +65,13 @@ class NewsPause(Plugin):
     def on_trade_config_applied(self, config: TradeConfig, now: datetime) -> None:
         """Follow the server's switch."""
         self._is_on = config.trade_config.auto_pause_on_news
+        self._symbols = config.trade_config.enabled_symbols
         if self._is_on and self.settings.calendar is None and not self._has_warned:
             self._has_warned = True
             log.warning(
                 "the server asks for a pause around news, but there is no calendar: "
                 "entries go on through all news; set plugins.news_pause.calendar"
             )
-
         if self._is_on:
             self._look(now)
 
@@ -79,7 +88,8 @@ class NewsPause(Plugin):
             if self.settings.when_unknown is WhenUnknown.BLOCK:
                 return Deny("NEWS_UNKNOWN", unknown)
             return None
-        window = self._windows_of(symbol).at(now)
+        stated = tuple(filter(None, (symbol.currency_base, symbol.currency_profit)))
+        window = self._windows_of(symbol.name, stated).at(now)
         return None if window is None else Deny("NEWS_WINDOW", str(window))
 
     @hookimpl
@@ -99,34 +109,7 @@ class NewsPause(Plugin):
         unknown = self._unknown(now)
         if unknown:
             return {"state": "UNKNOWN", "reason": unknown}
-        held = {
-            name: window
-            for name, windows in self._windows.items()
-            if (window := windows.at(now)) is not None
-        }
-        if held:
-            first = min(held.values(), key=lambda window: window.end)
-            event = first.events[0]
-            return {
-                "state": "BLOCKED",
-                "event": f"{event.currency} {event.title}",
-                "until": f"{first.end:%Y-%m-%dT%H:%M:%SZ}",
-                "symbols": sorted(held),
-            }
-        coming = [
-            window
-            for windows in self._windows.values()
-            if (window := windows.following(now)) is not None
-        ]
-        if not coming:
-            return {"state": "CLEAR"}
-        first = min(coming, key=lambda window: window.start)
-        event = first.events[0]
-        return {
-            "state": "CLEAR",
-            "next_event": f"{event.currency} {event.title}",
-            "next_from": f"{first.start:%Y-%m-%dT%H:%M:%SZ}",
-        }
+        return summary({name: self._windows_of(name) for name in self._symbols}, now)
 
     def _unknown(self, now: datetime) -> str:
         calendar = self._calendar
@@ -135,21 +118,24 @@ class NewsPause(Plugin):
         if calendar.since <= now < calendar.until:
             return ""
         reach = f"{calendar.since:%Y-%m-%d} to {calendar.until:%Y-%m-%d}"
-        return f"the calendar reaches from {reach}"
+        return f"the calendar reaches from {reach}" + (
+            f"; {self._problem}" if self._problem else ""
+        )
 
-    def _windows_of(self, symbol: SymbolSpec) -> Windows:
-        windows = self._windows.get(symbol.name)
-        if windows is None:
-            currencies = currencies_of(symbol, self.settings.symbols)
-            if EVERY_CURRENCY in currencies:
-                log.warning(
-                    "%s: its currencies are unknown, so that all news stop it; set "
-                    "plugins.news_pause.symbols",
-                    symbol.name,
-                )
-            events = self._calendar.events if self._calendar else ()
-            windows = windows_for(events, currencies, self.settings)
-            self._windows[symbol.name] = windows
+    def _windows_of(self, name: str, stated: tuple[str, ...] = ()) -> Windows:
+        known = self._windows.get(name)
+        if known is not None and (not stated or known.stated == stated):
+            return known.windows
+        currencies = currencies_of(name, stated, self.settings.symbols)
+        if EVERY_CURRENCY in currencies:
+            log.warning(
+                "%s: its currencies are unknown, so that all news stop it; set "
+                "plugins.news_pause.symbols",
+                name,
+            )
+        events = self._calendar.events if self._calendar else ()
+        windows = windows_for(events, currencies, self.settings)
+        self._windows[name] = _Known(stated, windows)
         return windows
 
     def _look(self, now: datetime) -> None:
@@ -168,6 +154,7 @@ class NewsPause(Plugin):
             self._stamp = stamp
             calendar = parse(path.name.lower().removesuffix(".gz"), text)
         except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+            self._stamp = None
             self._refuse(f"{path}: cannot be read: {error}")
         except CalendarError as error:
             self._refuse(f"{path}: {error}")

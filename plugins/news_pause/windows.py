@@ -6,6 +6,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 import attrs
 
@@ -97,6 +98,44 @@ def windows_for(
         if not any(pattern.search(event.title) for pattern in exclude)
         for before, after in [width]
     )
+
+
+def summary(windows: Mapping[str, Windows], now: datetime) -> dict[str, Any]:
+    """Say what holds now, or what comes next, for the heartbeat.
+
+    Args:
+        windows: Symbol to its windows.
+        now: The market's time, UTC-aware.
+
+    Returns:
+        A JSON value whose ``state`` is BLOCKED or CLEAR.
+    """
+    held = {
+        name: window
+        for name, of_symbol in windows.items()
+        if (window := of_symbol.at(now)) is not None
+    }
+    if held:
+        first = min(held.values(), key=lambda window: window.end)
+        return {
+            "state": "BLOCKED",
+            "event": f"{first.events[0].currency} {first.events[0].title}",
+            "until": f"{first.end:%Y-%m-%dT%H:%M:%SZ}",
+            "symbols": sorted(held),
+        }
+    coming = [
+        window
+        for of_symbol in windows.values()
+        if (window := of_symbol.following(now)) is not None
+    ]
+    if not coming:
+        return {"state": "CLEAR"}
+    first = min(coming, key=lambda window: window.start)
+    return {
+        "state": "CLEAR",
+        "next_event": f"{first.events[0].currency} {first.events[0].title}",
+        "next_from": f"{first.start:%Y-%m-%dT%H:%M:%SZ}",
+    }
 
 
 def _width(

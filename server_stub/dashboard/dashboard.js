@@ -1,0 +1,249 @@
+"use strict";
+
+// Everything shown comes as text, never as markup: names and reasons are other people's.
+const KEY = "config-server-admin-key";
+const INTERVAL = 2000;
+const byId = (id) => document.getElementById(id);
+let timer = null;
+
+function element(tag, text = "", className = "") {
+  const made = document.createElement(tag);
+  made.textContent = text;
+  if (className) made.className = className;
+  return made;
+}
+
+class Refused extends Error {
+  constructor(status, body) {
+    super((body.errors || [body.detail]).join("\n"));
+    this.status = status;
+    this.errors = body.errors || [];
+  }
+}
+
+async function ask(method, path, document_) {
+  const answer = await fetch(path, {
+    method,
+    headers: { Authorization: `Api-Key ${sessionStorage.getItem(KEY)}` },
+    body: document_ && JSON.stringify(document_),
+  });
+  const body = await answer.json();
+  if (!answer.ok) throw new Refused(answer.status, body);
+  return body;
+}
+
+function signedIn(yes) {
+  byId("sign-in").hidden = yes;
+  byId("fleet").hidden = !yes;
+  byId("sign-out").hidden = !yes;
+  if (!yes) byId("state").textContent = "not signed in";
+}
+
+function signOut(message = "") {
+  clearTimeout(timer);
+  sessionStorage.removeItem(KEY);
+  byId("strategies").replaceChildren();
+  byId("sign-in-error").textContent = message;
+  signedIn(false);
+}
+
+const STATUS = { ACTIVE: "good", PAUSED: "warn", DOWN: "bad", NEVER_SEEN: "faint" };
+
+function pair(asked, applied) {
+  const known = applied === null || applied === undefined ? "–" : applied;
+  return element("td", `${asked} / ${known}`, asked === applied ? "good" : known === "–" ? "faint" : "warn");
+}
+
+function strategiesCell(account) {
+  const id = account.active_bot_id;
+  if (id === null) return element("td", "none", "faint");
+  const cell = pair(account.strategy_versions[id] ?? "missing", account.applied_strategy_versions[id]);
+  cell.textContent = `#${id}: ${cell.textContent}`;
+  return cell;
+}
+
+function wantedCell(account) {
+  const reasons = [];
+  if (account.account_status !== "ACTIVE") reasons.push(`account ${account.account_status}`);
+  if (account.subscription_status !== "ACTIVE") reasons.push(`subscription ${account.subscription_status}`);
+  if (account.dd_blocked) reasons.push("drawdown block");
+  if (account.fleet_action && account.fleet_action !== "RUN") reasons.push(`fleet ${account.fleet_action}`);
+  if (account.command && account.command.action !== "RUN") reasons.push(`command ${account.command.action}`);
+  const cell = element("td", account.bot_status, STATUS[account.bot_status]);
+  if (reasons.length) cell.append(document.createElement("br"), element("small", reasons.join(", ")));
+  return cell;
+}
+
+function accountRows(account) {
+  const row = document.createElement("tr");
+  const beat = account.heartbeat;
+  const wanted = account.bot_status === "ACTIVE" ? "PAUSED" : "ACTIVE";
+  const button = element("button", wanted === "PAUSED" ? "Pause" : "Resume");
+  button.type = "button";
+  button.setAttribute("aria-label", `${button.textContent} account ${account.mt5_account_id}`);
+  button.onclick = () => act(button, () =>
+    ask("PATCH", `/api/admin/accounts/${account.mt5_account_id}/`, { bot_status: wanted }));
+  const last = element("td");
+  row.append(
+    element("td", account.mt5_account_id),
+    element("td", account.observed_status, STATUS[account.observed_status]),
+    wantedCell(account),
+    pair(account.trade_config_version, account.applied_trade_config_version),
+    strategiesCell(account),
+    element("td", beat.equity || beat.current_balance || "–", "number"),
+    element("td", beat.open_positions || "–", "number"),
+    element("td", account.last_seen ? new Date(account.last_seen).toLocaleTimeString() : "never"),
+    last,
+  );
+  last.append(button);
+  const rows = [row];
+  const lines = [...account.config_errors];
+  if (beat.dd_blocked === "true") lines.push(`drawdown: ${beat.dd_block_reason}`);
+  if (lines.length) {
+    const more = document.createElement("tr");
+    const cell = element("td", lines.join("\n"), "errors");
+    cell.colSpan = 9;
+    more.append(cell);
+    rows.push(more);
+  }
+  return rows;
+}
+
+async function act(button, action) {
+  button.disabled = true;
+  byId("accounts-error").textContent = "";
+  try {
+    await action();
+    await refresh();
+  } catch (error) {
+    byId("accounts-error").textContent = error.message;
+    button.disabled = false;
+  }
+}
+
+// A number stays a number; a text that is none goes as text, and the server says no.
+function typed(text, before) {
+  const trimmed = text.trim();
+  if (typeof before === "boolean" && (trimmed === "true" || trimmed === "false")) return trimmed === "true";
+  if (typeof before === "string") return text;
+  return trimmed !== "" && Number.isFinite(Number(trimmed)) ? Number(trimmed) : text;
+}
+
+function parameterTable(strategy, inputs) {
+  const symbols = Object.keys(strategy.parameters_by_symbol);
+  const names = [...new Set(symbols.flatMap((s) => Object.keys(strategy.parameters_by_symbol[s])))];
+  const table = document.createElement("table");
+  const head = document.createElement("tr");
+  head.append(element("th", "Symbol"), ...names.map((name) => element("th", name)));
+  table.append(head);
+  for (const symbol of symbols) {
+    const row = document.createElement("tr");
+    row.append(element("td", symbol));
+    for (const name of names) {
+      const cell = document.createElement("td");
+      const value = strategy.parameters_by_symbol[symbol][name];
+      if (value !== undefined) {
+        const input = document.createElement("input");
+        input.value = String(value);
+        input.setAttribute("aria-label", `${symbol} ${name}`);
+        input.oninput = () => {
+          input.classList.toggle("changed", input.value !== String(value));
+          input.classList.remove("wrong");
+        };
+        inputs.push({ path: `parameters_by_symbol.${symbol}.${name}`, input, value });
+        cell.append(input);
+      }
+      row.append(cell);
+    }
+    table.append(row);
+  }
+  return table;
+}
+
+function strategyCard(strategy) {
+  const card = document.createElement("article");
+  const inputs = [];
+  const head = document.createElement("header");
+  head.append(
+    element("h3", `#${strategy.id} ${strategy.bot_strategy_name}`),
+    element("p", `${strategy.bot_strategy_class}, version ${strategy.version}`),
+  );
+  const scroll = element("div", "", "scroll");
+  scroll.append(parameterTable(strategy, inputs));
+  const save = element("button", "Save");
+  save.type = "button";
+  const result = element("span");
+  result.setAttribute("role", "status");
+  const foot = document.createElement("footer");
+  foot.append(save, result);
+  const errors = element("p", "", "error");
+  errors.setAttribute("role", "alert");
+  card.append(head, scroll, foot, errors);
+  save.onclick = async () => {
+    const changed = inputs.filter(({ input, value }) => input.value !== String(value));
+    result.textContent = errors.textContent = "";
+    if (!changed.length) {
+      result.textContent = "nothing was changed";
+      return;
+    }
+    const patch = Object.fromEntries(changed.map(({ path, input, value }) => [path, typed(input.value, value)]));
+    save.disabled = true;
+    try {
+      const stored = await ask("PATCH", `/api/admin/strategies/${strategy.id}/`, patch);
+      const fresh = strategyCard(stored);
+      fresh.querySelector("footer span").textContent = `saved as version ${stored.version}`;
+      fresh.querySelector("footer span").className = "saved";
+      card.replaceWith(fresh);
+      await refresh();
+    } catch (error) {
+      errors.textContent = error.message;
+      for (const { path, input } of inputs) {
+        input.classList.toggle("wrong", (error.errors || []).some((line) => line.startsWith(`$.${path}:`)));
+      }
+      save.disabled = false;
+    }
+  };
+  return card;
+}
+
+async function refresh() {
+  const fleet = await ask("GET", "/api/admin/fleet/");
+  const action = fleet.fleet_command && fleet.fleet_command.action;
+  byId("accounts").replaceChildren(
+    ...fleet.accounts.flatMap((account) => accountRows({ ...account, fleet_action: action })));
+  byId("state").textContent = { up: "Redis is up", down: "Redis is down: bots are not seen", none: "without Redis: bots are not seen" }[fleet.redis];
+}
+
+async function start() {
+  const strategies = await ask("GET", "/api/admin/strategies/");
+  byId("strategies").replaceChildren(...strategies.strategies.map(strategyCard));
+  await refresh();
+  signedIn(true);
+  timer = setTimeout(again, INTERVAL);
+}
+
+async function again() {
+  try {
+    await refresh();
+  } catch (error) {
+    if (error.status === 401 || error.status === 403) return signOut(error.message);
+    byId("state").textContent = "the server does not answer";
+  }
+  timer = setTimeout(again, INTERVAL);
+}
+
+byId("sign-in").onsubmit = async (event) => {
+  event.preventDefault();
+  sessionStorage.setItem(KEY, byId("key").value);
+  byId("key").value = "";
+  try {
+    byId("sign-in-error").textContent = "";
+    await start();
+  } catch (error) {
+    signOut(error.message);
+  }
+};
+byId("sign-out").onclick = () => signOut();
+
+if (sessionStorage.getItem(KEY)) start().catch((error) => signOut(error.message));
+else signedIn(false);

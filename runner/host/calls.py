@@ -153,10 +153,10 @@ class IsolatedCalls:
             yield caller.plugin, answer
 
     def report_failure(
-        self, plugin: str, hook: str, error: Raised | str, now: datetime
+        self, plugin: str, hook: str, error: Raised, now: datetime, *, state: str = ""
     ) -> None:
         """Record a failure and tell the observers of errors."""
-        self.ledger.failed(plugin, hook, error)
+        self.ledger.failed(plugin, hook, error, state)
         arguments = {"plugin": plugin, "hook": hook, "error": str(error), "now": now}
         for caller in self._callers["on_plugin_error"]:
             answer = attempt(caller.ask, _ignored, arguments)

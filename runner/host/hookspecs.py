@@ -13,6 +13,12 @@ implementation raises:
     deciders return a value or None; the first value wins; an error skips the step.
 ``describe_*``
     returns heartbeat fields; an error leaves that plugin's fields out.
+
+Hooks run in the trading loop, one after the other: whatever takes long or waits for
+somebody else belongs in a thread of the plugin's own. An implementation takes only the
+arguments that it needs, by their names here. Times are UTC-aware; *now* is the market's
+time unless a hook says otherwise, so a plugin that takes the time from there alone
+behaves the same in replay.
 """
 
 from __future__ import annotations
@@ -40,33 +46,187 @@ from runner.strategy import Strategy
 # -- start -----------------------------------------------------------------------------
 @hookspec
 def register_strategies() -> Iterable[type[Strategy]]:
-    """Return strategy classes that the server may name."""
+    """Return strategy classes that the server may name.
+
+    *Called* once, while plugins are looked for, before an instance of any plugin is
+    made; so in a plugin class it is a static method. Needed only for classes that are
+    made at run time: a class in a plugin folder or with an entry point is found anyway.
+
+    Returns:
+        The classes. The server names each by its class name.
+
+    *If it raises*, or returns something else, the start is refused (exit code 3).
+
+    *Built-in*: ``strategies.hooks`` registers the built-in strategies.
+
+    Example:
+        .. code-block:: python
+
+            from runner import Bar, OrderIntent, Strategy, hookimpl
+
+
+            def buyer_of(symbol_name: str) -> type[Strategy]:
+                def on_bar(self: Strategy, bar: Bar) -> OrderIntent | None:
+                    if bar.symbol != symbol_name or not self.is_flat(bar.symbol):
+                        return None
+                    return self.buy(bar.symbol, stop_loss=300, take_profit=600)
+
+                return type(f"Buy{symbol_name}", (Strategy,), {"on_bar": on_bar})
+
+
+            @hookimpl
+            def register_strategies() -> list[type[Strategy]]:
+                return [buyer_of("EURUSD"), buyer_of("XAUUSD")]
+
+    .. versionadded:: 0.1
+    """
     return ()
 
 
 @hookspec
 def on_started(account: Account, now: datetime) -> None:
-    """React to the start of the runner on a verified account."""
+    """React to the start of the runner on a verified account.
+
+    *Called* once, after the terminal was connected and the account read, before the
+    first configuration is applied.
+
+    Args:
+        account: The account's first reading.
+        now: The market's time, UTC-aware.
+
+    *If it raises*, the error is logged and counted; the others are told all the same.
+
+    *Built-in*: nothing.
+
+    Example:
+        .. code-block:: python
+
+            import logging
+
+            from runner import Account, hookimpl
+
+            log = logging.getLogger("mt5runner.plugins.greeting")
+
+
+            @hookimpl
+            def on_started(account: Account) -> None:
+                kind = "demo" if account.is_demo else "REAL MONEY"
+                log.info("trading %s at %s: %s", account.login, account.server, kind)
+
+    .. versionadded:: 0.1
+    """
 
 
 # -- configuration ---------------------------------------------------------------------
 @hookspec
 def on_trade_config_applied(config: TradeConfig, now: datetime) -> None:
-    """React to a trade config that is in force from now on."""
+    """React to a trade config that is in force from now on.
+
+    *Called* at the safe point, between two bars, after each trade config that was
+    applied: the first one, also from disk, and every change.
+
+    Args:
+        config: What is in force.
+        now: The market's time, UTC-aware.
+
+    *If it raises*, the error is logged and counted; the config stays in force.
+
+    *Built-in*: ``news_pause`` follows the server's switch.
+
+    Example:
+        .. code-block:: python
+
+            import logging
+
+            from runner import TradeConfig, hookimpl
+
+            log = logging.getLogger("mt5runner.plugins.lots_log")
+
+
+            @hookimpl
+            def on_trade_config_applied(config: TradeConfig) -> None:
+                log.info("%s lots from now on", config.trade_config.lot_size)
+
+    .. versionadded:: 0.1
+    """
 
 
 @hookspec
 def on_strategy_config_applied(
     config: StrategyConfig, changes: Sequence[str], now: datetime
 ) -> None:
-    """React to a strategy config that is in force from now on."""
+    """React to a strategy config that is in force from now on.
+
+    *Called* at the safe point, between two bars, after each strategy config that was
+    applied: the first one, also from disk, and every change.
+
+    Args:
+        config: What is in force.
+        changes: One line per parameter that differs from before, such as
+            ``XAUUSD.stop_loss: 300 -> 250``; empty for the first config.
+        now: The market's time, UTC-aware.
+
+    *If it raises*, the error is logged and counted; the config stays in force.
+
+    *Built-in*: nothing.
+
+    Example:
+        .. code-block:: python
+
+            import logging
+            from collections.abc import Sequence
+
+            from runner import StrategyConfig, hookimpl
+
+            log = logging.getLogger("mt5runner.plugins.audit")
+
+
+            @hookimpl
+            def on_strategy_config_applied(
+                config: StrategyConfig, changes: Sequence[str]
+            ) -> None:
+                for change in changes:
+                    log.info("version %d: %s", config.version, change)
+
+    .. versionadded:: 0.1
+    """
 
 
 @hookspec
 def on_config_refused(
     scope: str, version: int | None, errors: Sequence[str], now: datetime
 ) -> None:
-    """React to a configuration that was refused as a whole."""
+    """React to a configuration that was refused as a whole.
+
+    *Called* once for each refused version; what was applied before stays in force.
+
+    Args:
+        scope: ``trade``, or ``strategy:ID``.
+        version: The refused body's version; None if it has none that can be read.
+        errors: One line per error, with the path of the value.
+        now: The market's time, UTC-aware.
+
+    *If it raises*, the error is logged and counted.
+
+    *Built-in*: nothing; the heartbeat shows the errors from the runner's status.
+
+    Example:
+        .. code-block:: python
+
+            import logging
+            from collections.abc import Sequence
+
+            from runner import hookimpl
+
+            log = logging.getLogger("mt5runner.plugins.refusals")
+
+
+            @hookimpl
+            def on_config_refused(scope: str, errors: Sequence[str]) -> None:
+                log.critical("%s config: %s", scope, "; ".join(errors))
+
+    .. versionadded:: 0.1
+    """
 
 
 # -- market and account ----------------------------------------------------------------
@@ -77,23 +237,173 @@ def on_account(
     config: TradeConfig,
     now: datetime,
 ) -> None:
-    """React to a new reading of the account."""
+    """React to a new reading of the account.
+
+    *Called* in each cycle in which the account could be read, before the guards of the
+    account are asked. Not called while the account or the configuration is unknown.
+
+    Args:
+        account: The reading.
+        positions: Every open position of the account, other programs' included.
+        config: The trade config in force.
+        now: The market's time, UTC-aware.
+
+    *If it raises*, the error is logged and counted. A guard that measures here must
+    deny by itself when its measurement is missing.
+
+    *Built-in*: ``drawdown`` measures the losses of the day and of the account.
+
+    Example:
+        .. code-block:: python
+
+            from runner import Account, Deny, Plugin, hookimpl
+
+
+            class MarginGuard(Plugin):
+                level: float | None = None
+
+                @hookimpl
+                def on_account(self, account: Account) -> None:
+                    in_use = account.margin
+                    self.level = account.equity / in_use if in_use else float("inf")
+
+                @hookimpl
+                def check_trading(self) -> Deny | None:
+                    if self.level is None:
+                        return Deny("MARGIN_LEVEL", "unknown")
+                    if self.level < 3:
+                        return Deny(
+                            "MARGIN_LEVEL", f"level={self.level:.0%} limit=300%"
+                        )
+                    return None
+
+    .. versionadded:: 0.1
+    """
 
 
 @hookspec
 def on_bar_closed(bar: Bar) -> None:
-    """React to a closed bar, after the strategies have."""
+    """React to a closed bar, after the strategies have.
+
+    *Called* once for each closed bar of each symbol and timeframe that a strategy
+    trades, in the order of time; also for bars that closed while the terminal was away.
+
+    Args:
+        bar: The bar.
+
+    *If it raises*, the error is logged and counted; the others are told all the same.
+
+    *Built-in*: nothing.
+
+    Example:
+        .. code-block:: python
+
+            from collections import deque
+
+            from runner import Bar, Plugin, PluginSettings, PluginState, hookimpl
+
+
+            class RangeReport(Plugin):
+                def __init__(
+                    self, settings: PluginSettings, state: PluginState
+                ) -> None:
+                    super().__init__(settings, state)
+                    self.ranges: dict[str, deque[float]] = {}
+
+                @hookimpl
+                def on_bar_closed(self, bar: Bar) -> None:
+                    ranges = self.ranges.setdefault(bar.symbol, deque(maxlen=20))
+                    ranges.append(bar.high - bar.low)
+
+                @hookimpl
+                def describe_status(self) -> dict[str, str]:
+                    return {
+                        f"range_{symbol}": f"{sum(ranges) / len(ranges):.5f}"
+                        for symbol, ranges in self.ranges.items()
+                    }
+
+    .. versionadded:: 0.1
+    """
 
 
 # -- guards ----------------------------------------------------------------------------
 @hookspec
 def check_trading(account: Account, config: TradeConfig, now: datetime) -> Deny | None:
-    """Say whether the whole account must not increase exposure now."""
+    """Say whether the whole account must not increase exposure now.
+
+    *Called* in each cycle in which the account could be read, whether or not a strategy
+    wants anything: a denial pauses entries, shows in the heartbeat as a reason, and
+    lasts until no guard denies. Exits go on.
+
+    Args:
+        account: The latest reading.
+        config: The trade config in force.
+        now: The market's time, UTC-aware.
+
+    Returns:
+        `Deny` to pause entries; None to abstain. There is no way to allow what another
+        guard denies.
+
+    *If it raises*, or returns something else, that is a denial with the code
+    ``GUARD_FAILED``.
+
+    *Built-in*: ``drawdown`` denies when a loss limit is reached.
+
+    Example:
+        .. code-block:: python
+
+            from datetime import datetime
+
+            from runner import Deny, hookimpl
+
+            FRIDAY = 4
+
+
+            @hookimpl
+            def check_trading(now: datetime) -> Deny | None:
+                if now.weekday() == FRIDAY and now.hour >= 20:
+                    return Deny("WEEKEND", f"now={now:%H:%M} from=20:00")
+                return None
+
+    .. versionadded:: 0.1
+    """
 
 
 @hookspec
 def check_symbol(symbol: SymbolSpec, config: TradeConfig, now: datetime) -> Deny | None:
-    """Say whether exposure in one symbol must not increase now."""
+    """Say whether exposure in one symbol must not increase now.
+
+    *Called* for each intent that would open a position, before `check_order`.
+
+    Args:
+        symbol: The symbol's rules.
+        config: The trade config in force.
+        now: The market's time, UTC-aware.
+
+    Returns:
+        `Deny` to refuse entries in the symbol; None to abstain.
+
+    *If it raises*, or returns something else, that is a denial with the code
+    ``GUARD_FAILED``.
+
+    *Built-in*: ``news_pause`` denies around events of the symbol's currencies.
+
+    Example:
+        .. code-block:: python
+
+            from datetime import datetime
+
+            from runner import Deny, SymbolSpec, hookimpl
+
+
+            @hookimpl
+            def check_symbol(symbol: SymbolSpec, now: datetime) -> Deny | None:
+                if symbol.currency_base == "XAU" and not 7 <= now.hour < 19:
+                    return Deny("GOLD_HOURS", f"now={now:%H:%M} hours=07:00-19:00")
+                return None
+
+    .. versionadded:: 0.1
+    """
 
 
 @hookspec
@@ -106,7 +416,53 @@ def check_order(
     config: TradeConfig,
     now: datetime,
 ) -> Deny | None:
-    """Say whether one intent must not be carried out."""
+    """Say whether one intent must not be carried out.
+
+    *Called* for every intent of every strategy, exits included, after its size was
+    chosen and before it is written to disk and sent. All guards are asked, and every
+    denial is logged. A guard against risk abstains unless
+    ``intent.increases_exposure``: to deny an exit keeps the risk.
+
+    Args:
+        intent: What the strategy wants. An opening carries its volume, unless none
+            could be chosen, for which it is denied anyway.
+        account: The latest reading.
+        positions: Every open position of the account, other programs' included.
+        symbol: The rules of the intent's symbol.
+        tick: The latest quote of that symbol.
+        config: The trade config in force.
+        now: The market's time, UTC-aware.
+
+    Returns:
+        `Deny` to stop the intent; None to abstain. There is no way to allow what
+        another guard denies.
+
+    *If it raises*, or returns something else, that is a denial with the code
+    ``GUARD_FAILED``, of exits too: a guard that fails keeps positions open, with the
+    stops that lie with the broker.
+
+    *Built-in*: nothing.
+
+    Example:
+        .. code-block:: python
+
+            from collections.abc import Sequence
+
+            from runner import Deny, OrderIntent, Position, hookimpl
+
+            LIMIT = 3
+
+
+            @hookimpl
+            def check_order(
+                intent: OrderIntent, positions: Sequence[Position]
+            ) -> Deny | None:
+                if intent.increases_exposure and len(positions) >= LIMIT:
+                    return Deny("TOO_MANY", f"open={len(positions)} limit={LIMIT}")
+                return None
+
+    .. versionadded:: 0.1
+    """
 
 
 # -- an order's life -------------------------------------------------------------------
@@ -118,29 +474,205 @@ def choose_volume(
     tick: Tick,
     config: TradeConfig,
 ) -> float | None:
-    """Choose the size of an opening intent that names none."""
+    """Choose the size of an opening intent that names none.
+
+    *Called* for each opening intent without a volume, before `check_order`. The first
+    plugin that returns a size wins; the user's plugins are asked before the built-ins.
+
+    Args:
+        intent: What the strategy wants.
+        account: The latest reading.
+        symbol: The rules of the intent's symbol.
+        tick: The latest quote of that symbol.
+        config: The trade config in force.
+
+    Returns:
+        Lots, above 0, on the grid of the symbol's ``volume_step`` and not above its
+        ``volume_max``; None to leave it to the next plugin.
+
+    *If it raises*, or returns anything else, nobody else is asked: there is no size,
+    and the intent is denied.
+
+    *Built-in*: ``sizing`` takes the server's ``lot_size``, or the risk to the stop.
+
+    Example:
+        .. code-block:: python
+
+            from runner import OrderIntent, SymbolSpec, hookimpl
+
+
+            @hookimpl
+            def choose_volume(intent: OrderIntent, symbol: SymbolSpec) -> float | None:
+                return symbol.volume_min if intent.strategy == "NewIdea" else None
+
+    .. versionadded:: 0.1
+    """
 
 
 @hookspec
 def on_order_denied(
     intent: OrderIntent, denials: Sequence[Denial], now: datetime
 ) -> None:
-    """React to an intent that guards denied."""
+    """React to an intent that was denied, by guards or by the runner itself.
+
+    *Called* once for each denied intent. A strategy that goes on wishing is denied
+    again with each bar or quote.
+
+    Args:
+        intent: What the strategy wanted.
+        denials: Who denied, and why; at least one.
+        now: The market's time, UTC-aware.
+
+    *If it raises*, the error is logged and counted; the intent stays denied.
+
+    *Built-in*: nothing.
+
+    Example:
+        .. code-block:: python
+
+            from collections import Counter
+            from collections.abc import Sequence
+
+            from runner import Denial, Plugin, PluginSettings, PluginState, hookimpl
+
+
+            class DenialCount(Plugin):
+                def __init__(
+                    self, settings: PluginSettings, state: PluginState
+                ) -> None:
+                    super().__init__(settings, state)
+                    self.denied: Counter[str] = Counter()
+
+                @hookimpl
+                def on_order_denied(self, denials: Sequence[Denial]) -> None:
+                    self.denied.update(denial.deny.code for denial in denials)
+
+                @hookimpl
+                def describe_status(self) -> dict[str, str]:
+                    return {f"denied_{code}": str(n) for code, n in self.denied.items()}
+
+    .. versionadded:: 0.1
+    """
 
 
 @hookspec
 def on_order_sent(request: OrderRequest, now: datetime) -> None:
-    """React to an order that is about to be sent; it is already on disk."""
+    """React to an order that is about to be sent; it is already on disk.
+
+    *Called* once for each order, immediately before the broker is asked. What takes
+    long here makes the quote old.
+
+    Args:
+        request: What is sent.
+        now: The market's time, UTC-aware.
+
+    *If it raises*, the error is logged and counted; the order is sent.
+
+    *Built-in*: nothing.
+
+    Example:
+        .. code-block:: python
+
+            from datetime import datetime
+
+            from runner import OrderRequest, OrderResult, Plugin, hookimpl
+
+
+            class FillTime(Plugin):
+                sent_at: datetime | None = None
+                seconds: float = 0.0
+
+                @hookimpl
+                def on_order_sent(self, request: OrderRequest, now: datetime) -> None:
+                    self.sent_at = now
+
+                @hookimpl
+                def on_order_result(self, result: OrderResult, now: datetime) -> None:
+                    if self.sent_at is not None:
+                        self.seconds = (now - self.sent_at).total_seconds()
+
+    .. versionadded:: 0.1
+    """
 
 
 @hookspec
 def on_order_result(request: OrderRequest, result: OrderResult, now: datetime) -> None:
-    """React to what became of an order."""
+    """React to what became of an order.
+
+    *Called* once with the broker's answer. If that was unknown, it is called again when
+    the order was found or is certain to have left no trace.
+
+    Args:
+        request: What was sent.
+        result: What came back: filled, rejected, unknown or not sent.
+        now: The market's time, UTC-aware.
+
+    *If it raises*, the error is logged and counted; the order is what it is.
+
+    *Built-in*: nothing.
+
+    Example:
+        .. code-block:: python
+
+            import logging
+
+            from runner import OrderRequest, OrderResult, Outcome, hookimpl
+
+            log = logging.getLogger("mt5runner.plugins.alarm")
+
+
+            @hookimpl
+            def on_order_result(request: OrderRequest, result: OrderResult) -> None:
+                if result.outcome is not Outcome.FILLED:
+                    log.error("%s: %s", request.symbol, result.message)
+
+    .. versionadded:: 0.1
+    """
 
 
 @hookspec
 def on_position_closed(deal: Deal, now: datetime) -> None:
-    """React to a deal that closed a position, by order, stop or target."""
+    """React to a deal that closed a position, by order, stop or target.
+
+    *Called* once for each such deal of this account's strategies, also for those that
+    happened while the runner was away.
+
+    Args:
+        deal: The deal that closed the position or a part of it.
+        now: The market's time, UTC-aware.
+
+    *If it raises*, the error is logged and counted.
+
+    *Built-in*: nothing.
+
+    Example:
+        .. code-block:: python
+
+            from datetime import datetime, timedelta
+
+            from runner import Deal, Deny, Plugin, hookimpl
+
+            PAUSE = timedelta(hours=1)
+
+
+            class Cooldown(Plugin):
+                @hookimpl
+                def on_position_closed(self, deal: Deal) -> None:
+                    if deal.profit + deal.costs < 0:
+                        self.state.put("last_loss", deal.time.isoformat())
+
+                @hookimpl
+                def check_trading(self, now: datetime) -> Deny | None:
+                    last = self.state.get("last_loss")
+                    until = datetime.fromisoformat(last) + PAUSE if last else now
+                    return (
+                        Deny("COOLDOWN", f"until={until:%H:%M}")
+                        if now < until
+                        else None
+                    )
+
+    .. versionadded:: 0.1
+    """
 
 
 # -- state and heartbeat ---------------------------------------------------------------
@@ -148,25 +680,199 @@ def on_position_closed(deal: Deal, now: datetime) -> None:
 def on_trading_state_changed(
     state: TradingState, reasons: Sequence[PauseReason], now: datetime
 ) -> None:
-    """React to a change of the trading state or of its reasons."""
+    """React to a change of the trading state or of its reasons.
+
+    *Called* when the state changes, or a reason comes or goes; not when only a reason's
+    figures change.
+
+    Args:
+        state: ACTIVE, or REDUCING: exits only.
+        reasons: Every reason that holds, by source; empty when ACTIVE.
+        now: The market's time, UTC-aware.
+
+    *If it raises*, the error is logged and counted; the state is what it is.
+
+    *Built-in*: nothing; the heartbeat shows the state from the runner's status.
+
+    Example:
+        .. code-block:: python
+
+            import logging
+            from collections.abc import Sequence
+
+            from runner import PauseReason, TradingState, hookimpl
+
+            log = logging.getLogger("mt5runner.plugins.state_log")
+
+
+            @hookimpl
+            def on_trading_state_changed(
+                state: TradingState, reasons: Sequence[PauseReason]
+            ) -> None:
+                log.warning("%s %s", state.value, "; ".join(map(str, reasons)))
+
+    .. versionadded:: 0.1
+    """
 
 
 @hookspec
 def on_plugin_error(plugin: str, hook: str, error: str, now: datetime) -> None:
-    """React to a plugin or strategy that raised."""
+    """React to a plugin or strategy that raised, or returned what it must not.
+
+    *Called* for each failure; a plugin that fails with every bar is told with every
+    bar. Never called for a failure of `on_plugin_error` itself.
+
+    Args:
+        plugin: The plugin's or strategy's name.
+        hook: What was called: a hook, or a strategy's method and symbol.
+        error: Type and text of the error, on one line.
+        now: The time of what was handled, UTC-aware.
+
+    *If it raises*, the error is logged and counted, and nobody is told.
+
+    *Built-in*: nothing; the log and the heartbeat tell failures without it.
+
+    Example:
+        .. code-block:: python
+
+            from runner import Plugin, hookimpl
+
+
+            class ErrorCount(Plugin):
+                errors = 0
+
+                @hookimpl
+                def on_plugin_error(self, plugin: str, hook: str, error: str) -> None:
+                    self.errors += 1
+
+                @hookimpl
+                def describe_status(self) -> dict[str, str]:
+                    return {"plugin_errors": str(self.errors)}
+
+    .. versionadded:: 0.1
+    """
 
 
 @hookspec
 def describe_status(account: Account, now: datetime) -> Mapping[str, str] | None:
-    """Return fields that this plugin adds to the heartbeat."""
+    """Return fields that this plugin adds to the heartbeat.
+
+    *Called* about once a second while the account is known, when the runner takes a
+    picture of itself. Of two plugins that name one field, the first wins.
+
+    Args:
+        account: The latest reading.
+        now: The market's time, UTC-aware.
+
+    Returns:
+        Field name to text; None or an empty mapping for nothing. The runner's own
+        fields cannot be replaced.
+
+    *If it raises*, or returns anything else, this plugin's fields are left out.
+
+    *Built-in*: ``drawdown`` reports losses and its block, ``news_pause`` its windows.
+
+    Example:
+        .. code-block:: python
+
+            from runner import Account, hookimpl
+
+
+            @hookimpl
+            def describe_status(account: Account) -> dict[str, str]:
+                return {"margin_free": f"{account.margin_free:.2f}"}
+
+    .. versionadded:: 0.1
+    """
 
 
 @hookspec(firstresult=True)
 def choose_heartbeat(status: RunnerStatus, now: datetime) -> Mapping[str, str] | None:
-    """Compose the heartbeat's hash fields, or None when none is due."""
+    """Compose the heartbeat's hash fields, or None when none is due.
+
+    *Called* about once a second, and once more at a clean stop with the state STOPPED.
+    The first plugin that returns fields wins; the user's plugins are asked before the
+    built-ins.
+
+    Args:
+        status: What the runner is doing, with the fields of `describe_status`.
+        now: Wall-clock time, UTC-aware.
+
+    Returns:
+        The fields of the seed's ``bot:heartbeat:{account}`` (seed, key 1) and any
+        further ones, as text; None when no heartbeat is due.
+
+    *If it raises*, or returns anything else, no heartbeat is sent; if that lasts, the
+    server takes the bot for DOWN.
+
+    *Built-in*: ``heartbeat`` composes one every 30 s, and at once after a change.
+
+    Example:
+        .. code-block:: python
+
+            from collections.abc import Mapping
+            from datetime import datetime
+
+            from runner import BotHeartbeat, Plugin, RunnerStatus, hookimpl
+
+            STATUS = {"ACTIVE": "ACTIVE", "REDUCING": "PAUSED", "STOPPED": "DOWN"}
+
+
+            class QuickHeartbeat(Plugin):
+                last: datetime | None = None
+
+                @hookimpl
+                def choose_heartbeat(
+                    self, status: RunnerStatus, now: datetime
+                ) -> Mapping[str, str] | None:
+                    bot_status = STATUS[status.trading_state.value]
+                    age = (now - self.last).total_seconds() if self.last else 5
+                    if age < 5 and bot_status != "DOWN":
+                        return None
+                    self.last = now
+                    account = status.account
+                    return BotHeartbeat(
+                        mt5_account_id=status.account_id,
+                        timestamp=now,
+                        bot_status=bot_status,
+                        current_balance=account.balance if account else None,
+                        peak_balance=status.peak_balance,
+                        last_seen=status.now,
+                    ).to_hash()
+
+    .. versionadded:: 0.1
+    """
 
 
 # -- end -------------------------------------------------------------------------------
 @hookspec
 def on_stopping(reason: str, now: datetime) -> None:
-    """React to the clean stop of the runner, before the last heartbeat."""
+    """React to the clean stop of the runner, before the last heartbeat.
+
+    *Called* once, after the strategies have stopped. Not called when the process is
+    killed: what must survive that is put into the plugin's state when it happens.
+
+    Args:
+        reason: Why the runner stops.
+        now: The market's time, UTC-aware.
+
+    *If it raises*, the error is logged and counted; the stop goes on.
+
+    *Built-in*: ``drawdown`` puts its newest peaks on disk.
+
+    Example:
+        .. code-block:: python
+
+            import logging
+
+            from runner import hookimpl
+
+            log = logging.getLogger("mt5runner.plugins.goodbye")
+
+
+            @hookimpl
+            def on_stopping(reason: str) -> None:
+                log.warning("the runner stops: %s", reason)
+
+    .. versionadded:: 0.1
+    """

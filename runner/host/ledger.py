@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 
 import attrs
 
@@ -19,10 +18,17 @@ class Failing:
     Attributes:
         count: How many, without a success between them.
         error: The last one, on one line.
+        state: What follows, such as ``disabled``; empty if nothing does.
     """
 
     count: int
     error: str
+    state: str = ""
+
+    def __str__(self) -> str:
+        """Return error, number and state on one line."""
+        number = f" ({self.count} in a row)" if self.count > 1 else ""
+        return f"{self.error}{number}{f'; {self.state}' if self.state else ''}"
 
 
 class FailureLedger:
@@ -31,20 +37,20 @@ class FailureLedger:
     def __init__(self) -> None:
         self._rows: dict[tuple[str, str], Failing] = {}
 
-    def failed(self, plugin: str, hook: str, error: Raised | str) -> None:
+    def failed(self, plugin: str, hook: str, error: Raised, state: str = "") -> None:
         """Record a failure.
 
         Args:
             plugin: The plugin's or strategy's name.
             hook: What was called.
             error: What it raised, or what is wrong with what it returned.
+            state: What follows for the plugin, such as ``disabled``.
         """
         before = self._rows.get((plugin, hook))
         count = before.count + 1 if before else 1
-        self._rows[plugin, hook] = Failing(count, str(error))
+        self._rows[plugin, hook] = Failing(count, str(error), state)
         if before is None:
-            detail = error.traceback() if isinstance(error, Raised) else error
-            _log.error("%s failed in %s: %s", plugin, hook, detail)
+            _log.error("%s failed in %s: %s", plugin, hook, error.traceback())
 
     def succeeded(self, plugin: str, hook: str) -> None:
         """Record a success, which ends the hook's row of failures."""
@@ -56,14 +62,6 @@ class FailureLedger:
         for key in [key for key in self._rows if key[0] == plugin]:
             del self._rows[key]
 
-    @property
-    def rows(self) -> Mapping[tuple[str, str], Failing]:
-        """Plugin and hook to its present row of failures."""
-        return self._rows
-
     def summary(self) -> dict[str, str]:
         """Return plugin to its last error, with the hook and the number in a row."""
-        return {
-            plugin: f"{hook}: {row.error} ({row.count} in a row)"
-            for (plugin, hook), row in self._rows.items()
-        }
+        return {plugin: f"{hook}: {row}" for (plugin, hook), row in self._rows.items()}

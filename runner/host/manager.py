@@ -110,7 +110,7 @@ class PluginHost:
         return self._calls.ledger.summary()
 
     def report_failure(
-        self, plugin: str, hook: str, error: Raised | str, now: datetime
+        self, plugin: str, hook: str, error: Raised, now: datetime, *, state: str = ""
     ) -> None:
         """Record a failure and tell the observers of errors.
 
@@ -119,8 +119,9 @@ class PluginHost:
             hook: What was called.
             error: What it raised, or what is wrong with what it returned.
             now: UTC-aware.
+            state: What follows for a strategy, such as ``disabled``.
         """
-        self._calls.report_failure(plugin, hook, error, now)
+        self._calls.report_failure(plugin, hook, error, now, state=state)
 
     def report_success(self, plugin: str, hook: str) -> None:
         """Record that *hook* of *plugin* works: ends its row of failures."""

@@ -12,18 +12,41 @@ from runner.core.failures import (
     HEALTHY,
     FailurePolicy,
     Health,
-    HealthState,
 )
 from runner.core.market import Bar, Tick
 from runner.core.orders import OrderIntent
 from runner.host.containment import Raised, attempt
 from runner.host.manager import PluginHost
-from runner.host.records import StrategyRecord
-from runner.strategy import Strategy, StrategyContext
+from runner.host.records import PluginError, StrategyRecord
+from runner.strategy import Parameters, Strategy, StrategyContext
 
 T = TypeVar("T")
 
 _log = logging.getLogger("mt5runner.host")
+
+
+def bars_needed(record: StrategyRecord, parameters: Parameters) -> int:
+    """Ask a strategy class how many closed bars it needs.
+
+    Args:
+        record: The strategy.
+        parameters: Of one symbol.
+
+    Returns:
+        A number of bars, the bar being handled not counted.
+
+    Raises:
+        PluginError: If `Strategy.bars_needed` raises or returns no whole number.
+    """
+    answer: object = attempt(record.cls.bars_needed, parameters)
+    if isinstance(answer, int) and not isinstance(answer, bool) and answer >= 0:
+        return answer
+    raise PluginError(
+        record.name,
+        record.source,
+        f"bars_needed: expected a whole number of bars, got {answer}",
+        "correct bars_needed or the parameters",
+    )
 
 
 class HostedStrategy:
@@ -60,19 +83,6 @@ class HostedStrategy:
     def health(self) -> Health:
         """How it fares: state, failures in a row, last error, time of the next try."""
         return self._health
-
-    @property
-    def failure(self) -> str:
-        """What is wrong with it now, on one line; empty if nothing is."""
-        health = self._health
-        match health.state:
-            case HealthState.RUNNING:
-                return ""
-            case HealthState.PAUSED:
-                state = f"paused until {health.retry_at:%Y-%m-%dT%H:%M:%SZ}"
-            case HealthState.DISABLED:
-                state = "disabled"
-        return f"{state}: {health.failures} in a row, {health.where}: {health.error}"
 
     def start(self, now: datetime) -> None:
         """Make the instance, register its hooks and call `Strategy.on_start`.
@@ -160,10 +170,18 @@ class HostedStrategy:
 
     def _failed(self, where: str, raised: Raised, now: datetime) -> None:
         before = self._health.state
-        self._health = self._health.failed(where, str(raised), now, self._policy)
-        self._host.report_failure(self.name, where, raised, now)
-        if self._health.state is not before:
-            _log.error("%s is %s", self.name, self.failure)
+        health = self._health.failed(where, str(raised), now, self._policy)
+        self._health = health
+        state = (
+            "disabled"
+            if health.retry_at is None
+            else f"paused until {health.retry_at:%Y-%m-%dT%H:%M:%SZ}"
+        )
+        self._host.report_failure(self.name, where, raised, now, state=state)
+        if health.state is not before:
+            _log.error(
+                "%s is %s; failures in a row: %d", self.name, state, health.failures
+            )
 
     # -- what it returned --------------------------------------------------------------
     def _intents(self, returned: object) -> list[OrderIntent]:

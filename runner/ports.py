@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import attrs
 
@@ -310,4 +310,18 @@ class Feed(Protocol):
 
     def bars(self) -> Iterable[Bar]:
         """Yield bars of all symbols in order of time; may never end."""
+        ...
+
+
+@runtime_checkable
+class TickFeed(Protocol):
+    """Recorded quotes, one by one, that drive the simulated terminal."""
+
+    @property
+    def symbols(self) -> Iterable[str]:
+        """The symbols that it quotes."""
+        ...
+
+    def ticks(self) -> Iterable[Tick]:
+        """Yield quotes of all symbols in order of time; may never end."""
         ...

@@ -16,7 +16,7 @@ import operator
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from runner.adapters.mt5_simulator import constants as mt5
 from runner.adapters.mt5_simulator.errors import CallFailedError
@@ -103,7 +103,7 @@ def trade_request(
             raise _refusal("Invalid number of arguments")
         if not isinstance(args[0], dict):
             raise _refusal("Invalid 1st unnamed argument")
-        fields = args[0]
+        fields = cast("dict[str, Any]", args[0])
     return TradeRequest(
         _field(function, name, kind, fields[name])
         if name in fields

@@ -223,5 +223,7 @@ def bar_opens(timeframe: Timeframe, times: Any) -> npt.NDArray[np.int64]:
         opens: npt.NDArray[np.int64] = months.astype("datetime64[s]").astype(np.int64)
         return opens
     if timeframe is Timeframe.W1:
-        return seconds - (seconds - _FIRST_SUNDAY) % _WEEK
-    return seconds - seconds % (timeframe.value * 60)
+        since = (seconds - _FIRST_SUNDAY) % _WEEK
+    else:
+        since = seconds % (timeframe.value * 60)
+    return np.subtract(seconds, since)

@@ -12,8 +12,11 @@ from typing import Final
 
 from runner.adapters.mt5_simulator import constants as mt5
 
-SUCCESS: Final = (mt5.RES_S_OK, "Success")
-NO_CONNECTION: Final = (mt5.RES_E_INTERNAL_FAIL_CONNECT, "No IPC connection")
+SUCCESS: Final[tuple[int, str]] = (mt5.RES_S_OK, "Success")
+NO_CONNECTION: Final[tuple[int, str]] = (
+    mt5.RES_E_INTERNAL_FAIL_CONNECT,
+    "No IPC connection",
+)
 
 TEXTS: Final = {
     mt5.RES_E_FAIL: "Terminal: Call failed",

@@ -29,6 +29,9 @@ CALCULATED: Final = frozenset(
 )
 """Kinds of symbol whose profit and margin are simulated."""
 
+SWAPPED: Final = frozenset(range(mt5.SYMBOL_SWAP_MODE_INTEREST_OPEN + 1))
+"""Swap modes that are simulated; the reopening ones are not."""
+
 _DAY_MSC: Final = 86_400_000
 _QUOTED: Final = mt5.TICK_FLAG_BID | mt5.TICK_FLAG_ASK
 _POINTS: Final = mt5.SYMBOL_SWAP_MODE_POINTS
@@ -78,6 +81,7 @@ class Symbol:
         self.stops_level: int = fields["trade_stops_level"]
         self.freeze_level: int = fields["trade_freeze_level"]
         self.selected: bool = fields["select"]
+        self.book_is_open = False
         self.bid: float = fields["bid"]
         self.ask: float = fields["ask"]
         self.time_msc = 0
@@ -279,10 +283,14 @@ def _checked(
     )
     if not 0 <= checked.get("digits", 0) <= 8:  # noqa: PLR2004  # core.matching's limit
         faults.append(f"$.{name}.digits: must be 0 to 8, got {checked['digits']}")
-    if checked.get("trade_calc_mode", 0) not in CALCULATED:
-        faults.append(
-            f"$.{name}.trade_calc_mode: {checked['trade_calc_mode']} is not simulated"
+    faults.extend(
+        f"$.{name}.{field}: {checked[field]} is not simulated"
+        for field, simulated in (
+            ("trade_calc_mode", CALCULATED),
+            ("swap_mode", SWAPPED),
         )
+        if field in checked and checked[field] not in simulated
+    )
     return checked
 
 

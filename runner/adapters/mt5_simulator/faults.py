@@ -1,0 +1,164 @@
+"""Failures on purpose: which call fails, and how.
+
+A plan is asked before every call of the terminal. `Schedule` fails calls that are
+counted out, `Weather` fails them at random from a seed; both are reproducible.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+import attrs
+
+from runner.adapters.mt5_simulator import constants as mt5
+from runner.adapters.mt5_simulator.errors import COMMENTS, TEXTS
+
+
+def _known_code(instance: object, attribute: object, code: int) -> None:
+    if code not in TEXTS:
+        raise ValueError(f"code: expected one of {sorted(TEXTS)}, got {code}")
+
+
+def _known_retcode(instance: object, attribute: object, retcode: int) -> None:
+    if retcode not in COMMENTS:
+        raise ValueError(f"retcode: no trade return code {retcode}")
+
+
+@attrs.frozen
+class Fail:
+    """The call does nothing and returns None (or False).
+
+    Attributes:
+        code: What `last_error` says, such as -10001, -10004 or -10005.
+    """
+
+    code: int = attrs.field(validator=_known_code)
+
+
+@attrs.frozen
+class LoseReply:
+    """The call does its work, but its result is lost: the outcome is unknown.
+
+    Attributes:
+        code: What `last_error` says; the pipe broke while it was read.
+    """
+
+    code: int = attrs.field(
+        default=mt5.RES_E_INTERNAL_FAIL_RECEIVE, validator=_known_code
+    )
+
+
+@attrs.frozen
+class Refuse:
+    """A trade request is answered with *retcode*, and nothing is executed."""
+
+    retcode: int = attrs.field(validator=_known_retcode)
+
+
+@attrs.frozen
+class Answer:
+    """A trade request is executed, yet answered with *retcode*, such as 10012.
+
+    Deal, order, volume and price of the answer are 0.
+    """
+
+    retcode: int = attrs.field(validator=_known_retcode)
+
+
+@attrs.frozen
+class FillPart:
+    """A market order is executed only in part: 10010, in whole steps of volume.
+
+    Attributes:
+        share: Part of the volume, above 0 and below 1; at least one step is filled.
+    """
+
+    share: float = attrs.field(
+        validator=[attrs.validators.gt(0), attrs.validators.lt(1)]
+    )
+
+
+@attrs.frozen
+class Disconnect:
+    """The terminal exits: this and every later call fails until `initialize`.
+
+    Attributes:
+        code: What `last_error` says for each of them.
+    """
+
+    code: int = attrs.field(default=mt5.RES_E_INTERNAL_FAIL_SEND, validator=_known_code)
+
+
+@attrs.frozen
+class Run:
+    """Something happens before the call, which then goes on as usual.
+
+    A test's clock can go forward here (latency), or the market can move.
+
+    Attributes:
+        action: Called without arguments.
+    """
+
+    action: Callable[[], object]
+
+
+Fault = Fail | LoseReply | Refuse | Answer | FillPart | Disconnect | Run
+
+
+class Faults(Protocol):
+    """A plan of failures."""
+
+    def next(self, function: str) -> Fault | None:
+        """Return what happens to this call of *function*; None for nothing."""
+        ...
+
+
+class Schedule:
+    """Fails calls that are counted out.
+
+    Args:
+        faults: By function, the number of the call (the first is 1) and its fault.
+
+    Example:
+        ``Schedule({"order_send": {2: Refuse(10004)}})`` requotes the second order.
+    """
+
+    def __init__(self, faults: Mapping[str, Mapping[int, Fault]]) -> None:
+        self._faults = {name: dict(calls) for name, calls in faults.items()}
+        self._calls: Counter[str] = Counter()
+
+    def next(self, function: str) -> Fault | None:
+        """Return the fault of this call, if one is planned for it."""
+        self._calls[function] += 1
+        return self._faults.get(function, {}).get(self._calls[function])
+
+
+class Weather:
+    """Fails calls at random, the same ones for the same seed.
+
+    Args:
+        seed: Where the random numbers start.
+        faults: By function, faults with how probable each is, from 0 to 1.
+    """
+
+    def __init__(self, seed: int, faults: Mapping[str, Mapping[Fault, float]]) -> None:
+        for name, chances in faults.items():
+            if not 0 <= sum(chances.values()) <= 1:
+                raise ValueError(f"{name}: probabilities must add up to at most 1")
+        self._faults = faults
+        self._random = random.Random(seed)  # noqa: S311  # reproducible, no secret
+
+    def next(self, function: str) -> Fault | None:
+        """Draw the fault of this call."""
+        chances = self._faults.get(function)
+        if not chances:
+            return None
+        drawn = self._random.random()
+        for fault, chance in chances.items():
+            if drawn < chance:
+                return fault
+            drawn -= chance
+        return None

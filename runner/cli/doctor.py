@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Run every check and print one line each."""
     import json
 
-    from runner.doctor import examine
+    from runner.app.doctor import examine
 
     settings = load_settings(arguments)
     findings = examine(settings)

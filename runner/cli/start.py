@@ -85,6 +85,10 @@ def run(arguments: argparse.Namespace) -> int:
 
         set_up(settings.log_format, verbose=arguments.verbose)
         return supervise(settings.accounts, sys.argv[1:], SystemClock())
-    from runner.app import run_account
+    from runner.app.account import run_account
+    from runner.loop.stop import StopRequest
+    from runner.supervisor import on_stop_signals
 
-    return run_account(settings, verbose=arguments.verbose)
+    stop = StopRequest()
+    on_stop_signals(stop.ask)
+    return run_account(settings, verbose=arguments.verbose, stop=stop)

@@ -244,7 +244,31 @@ class OrderDesk:
             log.warning("order %s left no trace: it was never executed", token)
 
     def _tell(self, request: OrderRequest, result: OrderResult) -> None:
+        _log_result(request, result)
         self._host.on_order_result(request=request, result=result, now=self._view.now)
+
+
+def _log_result(request: OrderRequest, result: OrderResult) -> None:
+    what = f"{request.action.value} {request.side.value} {request.symbol}"
+    if result.outcome is Outcome.FILLED:
+        log.info(
+            "%s %.2f at %s, stop %s, target %s%s",
+            what,
+            result.volume,
+            result.price,
+            result.stop_loss or "none",
+            result.take_profit or "none",
+            f" ({result.message})" if result.message else "",
+        )
+    elif result.outcome is not Outcome.UNKNOWN:
+        log.warning(
+            "%s %.2f %s: %d %s",
+            what,
+            request.volume,
+            result.outcome.value.replace("_", " "),
+            result.retcode,
+            result.message,
+        )
 
 
 def _write(request: OrderRequest) -> dict[str, Any]:

@@ -32,6 +32,7 @@ from runner.loop.flatten import Flattener
 from runner.loop.ledger import Ledger
 from runner.loop.roster import Member, Roster
 from runner.loop.settings import LoopSettings, Player
+from runner.loop.stop import StopRequest
 from runner.loop.view import View
 from runner.ports import Broker, Clock, MarketData, StateStore, UnavailableError
 from runner.strategy import Strategy
@@ -79,6 +80,7 @@ class Loop:
         desk: Orders.
         view: Readings.
         settings: How to run.
+        stop: When to stop.
         player: Plays the feed on paper; None live.
     """
 
@@ -95,6 +97,7 @@ class Loop:
         desk: OrderDesk,
         view: View,
         settings: LoopSettings,
+        stop: StopRequest,
         player: Player | None = None,
     ) -> None:
         self._market = market
@@ -112,7 +115,7 @@ class Loop:
         self._flattener = Flattener(
             view=view, desk=desk, roster=roster, link=link, clock=clock
         )
-        self._stop_reason = ""
+        self._stop = stop
         self._server: ServerHeartbeat | None = None
         self._lease_held: bool | None = None if settings.epoch is None else True
         self._confirmed_at: datetime | None = None
@@ -126,24 +129,20 @@ class Loop:
         self._lag_ms = 0.0
         self._account_was_known = True
 
-    def stop(self, reason: str) -> None:
-        """Ask the loop to stop after the present cycle; safe from a signal handler."""
-        self._stop_reason = self._stop_reason or reason
-
     def run(self) -> Summary:
-        """Run until `stop` or, if so set, until the feed ends.
+        """Run until a stop is asked for or, if so set, until the feed ends.
 
         Returns:
             What was done.
         """
         self._start()
-        while not self._stop_reason:
+        while not self._stop.reason:
             began = self._clock.monotonic()
             has_more = self.cycle()
             took = self._clock.monotonic() - began
             self._lag_ms = max(0.0, took - self._settings.cycle) * 1000
             if not has_more and self._settings.exit_when_feed_ends:
-                self.stop("the feed has ended")
+                self._stop.ask("the feed has ended")
             self._rest(has_more)
         return self._finish()
 
@@ -159,7 +158,7 @@ class Loop:
         pause = self._settings.cycle
         if self._player is not None and has_more:
             pause = min(pause, self._player.pause())
-        if pause > 0 and not self._stop_reason:
+        if pause > 0 and not self._stop.reason:
             self._link.wait(pause)
 
     def cycle(self) -> bool:
@@ -325,8 +324,8 @@ class Loop:
                 ):
                     continue
                 parameters = member.context.parameters[bar.symbol]
-                strategy = member.hosted.strategy
-                if len(series) < strategy.bars_needed(parameters):
+                cls = member.hosted.record.cls
+                if len(series) < cls.bars_needed(parameters):
                     continue
                 for intent in member.hosted.on_bar(bar, now=self._view.now):
                     # A bar that was missed while away is history, not a signal.
@@ -337,7 +336,7 @@ class Loop:
 
     def _on_ticks(self, ticks: Sequence[Tick]) -> None:
         for member in list(self._roster.members.values()):
-            if type(member.hosted.strategy).on_tick is Strategy.on_tick:
+            if member.hosted.record.cls.on_tick is Strategy.on_tick:
                 continue
             for tick in ticks:
                 if tick.symbol in member.context.parameters:
@@ -443,10 +442,6 @@ class Loop:
         account = view.account
         confirmed = self._confirmed_at
         newest = max((tick.time for tick in view.ticks.values()), default=None)
-        failing = dict(self._host.failures)
-        for member in self._roster.members.values():
-            if member.hosted.error:
-                failing[member.hosted.name] = member.hosted.error
         return RunnerStatus(
             account_id=settings.account,
             now=wall,
@@ -470,7 +465,7 @@ class Loop:
             ),
             last_tick=newest,
             loop_lag_ms=self._lag_ms,
-            failing=failing,
+            failing=dict(self._host.failures),
             reports=(
                 {}
                 if account is None
@@ -479,9 +474,9 @@ class Loop:
         )
 
     def _finish(self) -> Summary:
-        reason = self._stop_reason
+        reason = self._stop.reason
         log.info("stopping: %s", reason)
-        self._roster.stop()
+        self._roster.stop(self._view.now)
         self._host.on_stopping(reason=reason, now=self._view.now)
         if self._peak is not None:
             self._store.put(_ACCOUNT, _PEAK, self._peak)

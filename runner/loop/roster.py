@@ -15,6 +15,7 @@ from runner.core.orders import Deny, OrderIntent
 from runner.core.reload import Change, changes, must_wait, refusals
 from runner.core.settings import StrategyConfig, TradeConfig
 from runner.host.manager import PluginHost
+from runner.host.records import PluginError, StrategyRecord
 from runner.host.strategies import HostedStrategy
 from runner.link import Link, StrategyConfigStaged, TradeConfigStaged
 from runner.loop.context import Context
@@ -70,7 +71,7 @@ class Roster:
         desk: Knows which orders have no outcome.
         link: Where configs come from and acknowledgements go.
         store: Remembers the magic numbers that were ever used here.
-        find_strategy: Class name to strategy class; raises LookupError with a remedy.
+        find_strategy: Class name to strategy; raises PluginError with a remedy.
         default_timeframe: Bars for strategies that name none.
     """
 
@@ -83,7 +84,7 @@ class Roster:
         desk: OrderDesk,
         link: Link,
         store: StateStore,
-        find_strategy: Callable[[str], type[Strategy]],
+        find_strategy: Callable[[str], StrategyRecord],
         default_timeframe: Timeframe,
     ) -> None:
         self._account = account
@@ -135,7 +136,7 @@ class Roster:
             )
             if not is_wanted or self._apply_strategy(config, now):
                 del self._staged[strategy_id]
-        self._dismiss()
+        self._dismiss(now)
 
     def _apply_trade(self, staged: TradeConfigStaged, now: datetime) -> None:
         old, new = self.trade, staged.config
@@ -162,15 +163,15 @@ class Roster:
         scope = strategy_field(staged.strategy_id)
         member = self.members.get(staged.strategy_id)
         try:
-            cls = self._find_strategy(config.bot_strategy_class)
-        except LookupError as error:
+            record = self._find_strategy(config.bot_strategy_class)
+        except PluginError as error:
             return self._refuse(scope, config, [f"$.bot_strategy_class: {error}"], now)
         if config.is_pair_trading:
             error = "$.is_pair_trading: this version trades single symbols only"
             return self._refuse(scope, config, [error], now)
         found: tuple[Change, ...] = ()
         waiting: Sequence[str] = ()
-        if member is not None and type(member.hosted.strategy) is not cls:
+        if member is not None and member.hosted.record.cls is not record.cls:
             waiting = self._held(member)
         elif member is not None:
             old, new = member.config, config
@@ -183,33 +184,39 @@ class Roster:
         if waiting:
             return self._wait(scope, config, waiting)
         try:
-            known, problems = self._known_symbols(cls, config)
+            known, problems = self._known_symbols(record.cls, config)
         except UnavailableError:
             return (
                 False  # the terminal does not answer: the next safe point tries again
             )
-        self._put_in_force(cls, staged, known)
+        self._put_in_force(record, staged, known, now)
         lines = [str(change) for change in found]
         self._announce(scope, staged, lines, [*staged.warnings, *problems])
         self._host.on_strategy_config_applied(config=config, changes=lines, now=now)
         return True
 
     def _put_in_force(
-        self, cls: type[Strategy], staged: StrategyConfigStaged, known: Sequence[str]
+        self,
+        record: StrategyRecord,
+        staged: StrategyConfigStaged,
+        known: Sequence[str],
+        now: datetime,
     ) -> None:
         config = staged.config
         member = self.members.get(staged.strategy_id)
-        if member is not None and type(member.hosted.strategy) is not cls:
-            self._dismiss_member(member)
+        if member is not None and member.hosted.record.cls is not record.cls:
+            self._dismiss_member(member, now)
             member = None
         is_new = member is None
-        member = member or self._engage(cls, config, staged.strategy_id)
+        member = member or self._engage(record, config, staged.strategy_id)
         parameters = {name: config.parameters_by_symbol[name] for name in known}
         self._set_parameters(member, parameters)
         member.config = config
         self._waiting.pop(staged.strategy_id, None)
         if is_new:
-            member.hosted.start()
+            member.hosted.start(now)
+        else:
+            member.hosted.renew()
 
     def _announce(
         self,
@@ -262,7 +269,7 @@ class Roster:
         member.context.parameters = kept | parameters
 
     def _engage(
-        self, cls: type[Strategy], config: StrategyConfig, strategy_id: int
+        self, record: StrategyRecord, config: StrategyConfig, strategy_id: int
     ) -> Member:
         magic = magic_number(self._account, strategy_id)
         if magic not in self.magics:
@@ -272,10 +279,10 @@ class Roster:
             self._view,
             strategy_id=strategy_id,
             magic=magic,
-            timeframe=self._timeframe(cls),
+            timeframe=self._timeframe(record.cls),
             is_unresolved=self._desk.is_unresolved,
         )
-        hosted = HostedStrategy(cls(context), host=self._host)
+        hosted = HostedStrategy(record, context, self._host)
         member = Member(
             strategy_id=strategy_id, hosted=hosted, context=context, config=config
         )
@@ -311,13 +318,13 @@ class Roster:
         return False
 
     # -- members that leave ------------------------------------------------------------
-    def _dismiss(self) -> None:
+    def _dismiss(self, now: datetime) -> None:
         for member in list(self.members.values()):
             if member.is_leaving and not self._held(member):
-                self._dismiss_member(member)
+                self._dismiss_member(member, now)
 
-    def _dismiss_member(self, member: Member) -> None:
-        member.hosted.stop()
+    def _dismiss_member(self, member: Member, now: datetime) -> None:
+        member.hosted.stop(now)
         del self.members[member.strategy_id]
         log.info("%s holds nothing any more and stopped", member.hosted.name)
 
@@ -325,10 +332,10 @@ class Roster:
     def _held(member: Member) -> list[str]:
         return [name for name in member.symbols if not member.context.is_flat(name)]
 
-    def stop(self) -> None:
+    def stop(self, now: datetime) -> None:
         """Stop every strategy."""
         for member in self.members.values():
-            member.hosted.stop()
+            member.hosted.stop(now)
 
     # -- what the host itself says to an intent ----------------------------------------
     def denials(self, member: Member, intent: OrderIntent) -> list[Deny]:

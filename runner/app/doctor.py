@@ -11,7 +11,12 @@ from typing import Any
 
 import attrs
 
+from runner.adapters.config_http import ConfigHttp
+from runner.adapters.redis_fleet import read_time
+from runner.adapters.system_clock import SystemClock
+from runner.app.terminal import open_terminal
 from runner.exit_codes import ExitCode
+from runner.host.discovery import discover
 from runner.ports import UnavailableError
 from runner.settings import PREFIX, RunnerSettings, SettingsError, environment, secret
 
@@ -75,7 +80,7 @@ def examine(settings: RunnerSettings) -> list[Finding]:
 
 def check_packages(_settings: RunnerSettings) -> Iterator[Finding]:
     """Find another distribution's or folder's packages in place of ours."""
-    home = Path(__file__).resolve().parent.parent
+    home = Path(__file__).resolve().parent.parent.parent
     owners = importlib.metadata.packages_distributions()
     bad = False
     for name in PACKAGES:
@@ -133,9 +138,7 @@ def check_state_dir(settings: RunnerSettings) -> Iterator[Finding]:
 
 def check_plugins(settings: RunnerSettings) -> Iterator[Finding]:
     """Load every plugin and strategy."""
-    from runner.host.discovery import discover  # noqa: PLC0415 - heavy, doctor only
-
-    found = discover(settings.plugin_dirs)
+    found = discover([Path(folder) for folder in settings.plugin_dirs])
     for failure in found.failures:
         yield Finding(
             name="plugins",
@@ -152,9 +155,6 @@ def check_plugins(settings: RunnerSettings) -> Iterator[Finding]:
 
 def check_redis(settings: RunnerSettings) -> Iterator[Finding]:
     """Reach Redis and compare the clocks."""
-    from runner.adapters.redis_fleet import read_time  # noqa: PLC0415 - heavy
-    from runner.adapters.system_clock import SystemClock  # noqa: PLC0415
-
     if settings.redis_url is None:
         yield Finding(
             name="redis",
@@ -188,8 +188,6 @@ def check_redis(settings: RunnerSettings) -> Iterator[Finding]:
 
 def check_api(settings: RunnerSettings) -> Iterator[Finding]:
     """Fetch each account's trade config with its key."""
-    from runner.adapters.config_http import HttpConfigServer  # noqa: PLC0415 - heavy
-
     if not settings.accounts:
         yield Finding(
             name="api",
@@ -209,7 +207,7 @@ def check_api(settings: RunnerSettings) -> Iterator[Finding]:
                 code=ExitCode.USAGE,
             )
             continue
-        server = HttpConfigServer(
+        server = ConfigHttp(
             settings.api_url,
             api_key=lambda key=key: key,
             header=settings.api_key_header,
@@ -242,11 +240,10 @@ def _judge_answer(url: str, account: str, status: int, detail: str) -> Finding:
 
 def check_terminal(settings: RunnerSettings) -> Iterator[Finding]:
     """Connect to the terminal and verify the account."""
-    from runner.app import open_terminal  # noqa: PLC0415 - heavy, doctor only
 
     account = settings.accounts[0] if settings.accounts else "1"
     try:
-        terminal = open_terminal(settings, account)
+        terminal = open_terminal(settings, account, SystemClock())
         reading = terminal.connect()
     except (SettingsError, UnavailableError, ValueError) as error:
         yield Finding(

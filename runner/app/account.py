@@ -1,0 +1,273 @@
+"""Runs one account in this process."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import socket
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+from runner import __version__
+from runner.adapters.config_http import ConfigHttp
+from runner.adapters.redis_control import RedisControl
+from runner.adapters.state_sqlite import SqliteState, StateError
+from runner.adapters.system_clock import SystemClock
+from runner.app.plugins import load_plugins, parameters_finder
+from runner.app.terminal import TerminalSetup, open_terminal
+from runner.core.account import Account
+from runner.exit_codes import ExitCode
+from runner.host.records import PluginError
+from runner.link import Link
+from runner.logs import set_up
+from runner.loop.desk import OrderDesk
+from runner.loop.live import Loop, Summary
+from runner.loop.roster import Roster
+from runner.loop.settings import LoopSettings
+from runner.loop.stop import StopRequest
+from runner.loop.view import View
+from runner.ports import Clock, LeaseHolder, StateStore, UnavailableError
+from runner.settings import PREFIX, RunnerSettings, SettingsError, environment, secret
+from runner.strategy import Parameters
+
+log = logging.getLogger("mt5runner.app")
+
+_CONNECT_EVERY = 5.0  # seconds between tries to reach the terminal at the start
+_LOOK_EVERY = 0.2  # seconds between two looks at the wish to stop
+_STANDBY_EVERY = 5.0  # seconds between tries to take the lease
+
+
+class _NotReadyError(Exception):
+    """Something needed for the start is not to be had."""
+
+    def __init__(self, code: ExitCode, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def run_account(
+    settings: RunnerSettings, *, verbose: bool = False, stop: StopRequest
+) -> int:
+    """Run the one account of *settings* until it is told to stop.
+
+    Args:
+        settings: The runner's settings.
+        verbose: Whether debug lines are logged too.
+        stop: Through which it is told to stop.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        SettingsError: If a setting cannot be used.
+    """
+    account = settings.accounts[0]
+    set_up(settings.log_format, account, verbose=verbose)
+    clock = SystemClock()
+    store: SqliteState | None = None
+    began = clock.monotonic()
+    try:
+        store = _open_store(settings, account)
+        summary = _run(settings, account, clock, store, stop)
+    except _NotReadyError as error:
+        log.error("%s", error)  # noqa: TRY400 - the message says it all
+        return error.code
+    except PluginError as error:
+        log.error("%s", error)  # noqa: TRY400 - the message says it all
+        return ExitCode.PLUGIN
+    finally:
+        if store is not None:
+            store.close()
+    _tell(summary, clock.monotonic() - began)
+    return ExitCode.DONE
+
+
+def _open_store(settings: RunnerSettings, account: str) -> SqliteState:
+    folder = Path(settings.state_dir)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return SqliteState(folder / f"{account}.db")
+    except (OSError, StateError) as error:
+        raise SettingsError(f"state_dir {folder}: {error}") from None
+
+
+def _run(
+    settings: RunnerSettings,
+    account: str,
+    clock: Clock,
+    store: StateStore,
+    stop: StopRequest,
+) -> Summary:
+    discovery, host = load_plugins(settings, store)
+    terminal = open_terminal(settings, account, clock)
+    # Host and process id are in it so that others can say who holds the lease.
+    session = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:12]}"
+    link = _make_link(
+        settings, account, clock, store, session, parameters_finder(discovery)
+    )
+    epoch = _take_lease(settings, link, clock, stop)
+    try:
+        _connect(terminal, clock, stop)
+        view = View(terminal.adapter, terminal.adapter)
+        desk = OrderDesk(
+            broker=terminal.adapter,
+            store=store,
+            host=host,
+            view=view,
+            clock=clock,
+            session=session,
+        )
+        roster = Roster(
+            account=account,
+            view=view,
+            host=host,
+            desk=desk,
+            link=link,
+            store=store,
+            find_strategy=discovery.find_strategy,
+            default_timeframe=terminal.timeframe,
+        )
+        loop = Loop(
+            market=terminal.adapter,
+            broker=terminal.adapter,
+            host=host,
+            link=link,
+            store=store,
+            clock=clock,
+            roster=roster,
+            desk=desk,
+            view=view,
+            player=terminal.player,
+            stop=stop,
+            settings=LoopSettings(
+                account=account,
+                session=session,
+                host=socket.gethostname(),
+                pid=os.getpid(),
+                version=__version__,
+                timeframe=terminal.timeframe,
+                max_config_age=timedelta(hours=settings.max_config_age_h),
+                exit_when_feed_ends=settings.exit_when_feed_ends,
+                epoch=epoch,
+            ),
+        )
+        return loop.run()
+    except BaseException:
+        link.stop(None)
+        raise
+
+
+def _make_link(
+    settings: RunnerSettings,
+    account: str,
+    clock: Clock,
+    store: StateStore,
+    session: str,
+    find_parameters: Callable[[str], type[Parameters] | None],
+) -> Link:
+    environ = environment()
+    rng = random.SystemRandom().random
+    server = ConfigHttp(
+        settings.api_url,
+        api_key=lambda: secret(f"{PREFIX}API_KEY", environ, account),
+        header=settings.api_key_header,
+        prefix=settings.api_key_prefix,
+    )
+    control = None
+    if settings.redis_url is None:
+        log.warning("no Redis is named: configs are polled, no heartbeats are sent")
+    else:
+        try:
+            control = RedisControl(settings.redis_url, session=session, random=rng)
+        except ValueError as error:
+            raise SettingsError(f"redis_url: {error}") from None
+    return Link(
+        account=account,
+        control=control,
+        server=server,
+        clock=clock,
+        store=store,
+        find_parameters=find_parameters,
+        poll_interval=settings.poll_interval,
+        random=rng,
+    )
+
+
+def _take_lease(
+    settings: RunnerSettings, link: Link, clock: Clock, stop: StopRequest
+) -> int | None:
+    """Own the account, or say who does; without Redis nobody can be asked."""
+    told = False
+    while True:
+        try:
+            answer = link.acquire_lease()
+        except UnavailableError as error:
+            log.warning("nobody can be asked who owns the account: %s", error)
+            return None
+        if not isinstance(answer, LeaseHolder):
+            return answer
+        holder = f"{answer.host}, pid {answer.pid}" if answer.host else answer.session
+        if not settings.standby:
+            raise _NotReadyError(
+                ExitCode.OWNED,
+                f"account {settings.accounts[0]} is owned by another runner "
+                f"({holder}); stop that one, or wait for it with --standby",
+            )
+        if not told:
+            log.info("standing by: the account is owned by %s", holder)
+            told = True
+        _wait(clock, _STANDBY_EVERY, stop)
+
+
+def _connect(terminal: TerminalSetup, clock: Clock, stop: StopRequest) -> Account:
+    """Connect to the terminal, however long that takes."""
+    told = ""
+    while True:
+        try:
+            account = terminal.connect()
+        except UnavailableError as error:
+            if str(error) != told:
+                told = str(error)
+                log.error("waiting for the terminal: %s", error)  # noqa: TRY400 - no traceback wanted
+            _wait(clock, _CONNECT_EVERY, stop)
+            continue
+        except ValueError as error:
+            raise _NotReadyError(ExitCode.UNREACHABLE, str(error)) from None
+        kind = "demo" if account.is_demo else "REAL MONEY"
+        log.info(
+            "connected: account %d on %s (%s), %.2f %s",
+            account.login,
+            account.server,
+            kind,
+            account.balance,
+            account.currency,
+        )
+        return account
+
+
+def _wait(clock: Clock, seconds: float, stop: StopRequest) -> None:
+    until = clock.monotonic() + seconds
+    while clock.monotonic() < until:
+        if stop.reason:
+            raise _NotReadyError(ExitCode.DONE, f"stopped while waiting: {stop.reason}")
+        clock.wait(_LOOK_EVERY)
+
+
+def _tell(summary: Summary, seconds: float) -> None:
+    bars = sum(summary.bars.values())
+    log.info(
+        "%d bars in %.1f s (%s); closed positions: %s; balance %s",
+        bars,
+        seconds,
+        ", ".join(f"{name} {count}" for name, count in sorted(summary.bars.items()))
+        or "none",
+        ", ".join(
+            f"{name} {count} ({summary.profit[name]:+.2f})"
+            for name, count in sorted(summary.closed.items())
+        )
+        or "none",
+        "unknown" if summary.balance is None else f"{summary.balance:.2f}",
+    )

@@ -1,0 +1,104 @@
+"""Makes the terminal that the settings name: the real one, or the simulated one."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from runner.adapters.mt5 import MT5Adapter, MT5Settings
+from runner.core.account import Account
+from runner.core.market import Timeframe
+from runner.core.server_time import NEW_YORK_CLOSE, ServerZone
+from runner.loop.pacing import Pacer
+from runner.ports import Clock, Login
+from runner.settings import PREFIX, RunnerSettings, SettingsError, environment, secret
+
+
+@attrs.frozen(kw_only=True)
+class TerminalSetup:
+    """One terminal, not yet connected to.
+
+    Attributes:
+        adapter: Speaks to it.
+        login: The account that it must be on.
+        timeframe: Bars for strategies that name none.
+        player: Plays the feed; None for a real terminal.
+    """
+
+    adapter: MT5Adapter
+    login: Login
+    timeframe: Timeframe
+    player: Pacer | None = None
+
+    def connect(self) -> Account:
+        """Connect and verify the account."""
+        return self.adapter.connect(self.login)
+
+
+def open_terminal(
+    settings: RunnerSettings, account: str, clock: Clock
+) -> TerminalSetup:
+    """Make the terminal that the settings name.
+
+    Args:
+        settings: The runner's settings.
+        account: The account id that the server knows.
+        clock: Wall clock.
+
+    Returns:
+        The terminal, not yet connected to.
+
+    Raises:
+        SettingsError: If a setting cannot be used.
+    """
+    if settings.terminal == "mt5":
+        return _open_mt5(settings, account, clock)
+    return _open_paper(settings, account, clock)
+
+
+def _zone(settings: RunnerSettings) -> ServerZone:
+    if settings.server_timezone is None:
+        return NEW_YORK_CLOSE
+    try:
+        return ServerZone.parse(settings.server_timezone)
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
+
+
+def _open_mt5(settings: RunnerSettings, account: str, clock: Clock) -> TerminalSetup:
+    try:
+        module: Any = importlib.import_module("MetaTrader5")
+    except ImportError:
+        raise SettingsError(
+            "--terminal mt5: the MetaTrader5 package exists on Windows only; "
+            "run there, or on paper: --terminal paper"
+        ) from None
+    login = settings.mt5_login
+    if login is None:
+        if not account.isdecimal():
+            raise SettingsError(f"mt5_login: set it; {account!r} is not a number")
+        login = int(account)
+    adapter = MT5Adapter(
+        module,
+        clock,
+        MT5Settings(
+            server_zone=_zone(settings),
+            aliases=settings.symbol_aliases,
+            path_required=len(settings.accounts) > 1,
+        ),
+    )
+    return TerminalSetup(
+        adapter=adapter,
+        login=Login(
+            account=login,
+            password=secret(f"{PREFIX}MT5_PASSWORD", environment(), account),
+            server=settings.mt5_server,
+            terminal_path=settings.mt5_path,
+        ),
+        timeframe=Timeframe[settings.timeframe or "H1"],
+    )

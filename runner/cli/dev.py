@@ -1,0 +1,82 @@
+"""`runner dev`: everything on this machine, nothing to install beside Python."""
+
+from __future__ import annotations
+
+import argparse
+
+from runner.cli.flags import add_common_flags, load_settings, setting
+
+HELP = "try everything on this machine: Redis, server, paper account, runner"
+
+_SPEED = 60.0  # a one-minute bar every second
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65535:  # noqa: PLR2004 - the range of TCP ports
+        raise ValueError(text)
+    return port
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not seconds > 0:
+        raise ValueError(text)
+    return seconds
+
+
+_port.__name__, _seconds.__name__ = "port", "number of seconds"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's flags."""
+    parser.add_argument(
+        "--port", type=_port, default=8000, help="of the stub server (default: 8000)"
+    )
+    parser.add_argument(
+        "--exit-after", type=_seconds, metavar="S", help="stop after S seconds"
+    )
+    parser.add_argument(
+        "--speed",
+        type=setting("speed"),
+        metavar="N|max",
+        help="market seconds per second (default: 60)",
+    )
+    parser.add_argument("--feed", metavar="SPEC", help="default: synthetic")
+    parser.add_argument(
+        "--redis-url", metavar="URL", help="use this Redis instead of the embedded one"
+    )
+    add_common_flags(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Start everything and run until told to stop."""
+    import attrs
+
+    from runner.app.development import DevelopmentSettings, run_development
+    from runner.loop.stop import StopRequest
+    from runner.supervisor import on_stop_signals
+
+    settings = load_settings(
+        arguments,
+        state_dir=arguments.state_dir or "",
+        speed=_SPEED if arguments.speed is None else arguments.speed,
+        terminal="paper",
+        feed=arguments.feed or "synthetic",
+        heartbeat_interval=5.0,
+        poll_interval=10.0,
+    )
+    # A REDIS_URL in the environment is for real accounts: only the flag counts here.
+    settings = attrs.evolve(settings, redis_url=arguments.redis_url)
+    stop = StopRequest()
+    on_stop_signals(stop.ask)
+    return run_development(
+        DevelopmentSettings(
+            runner=settings,
+            port=arguments.port,
+            exit_after=arguments.exit_after,
+            verbose=arguments.verbose,
+        ),
+        stop,
+        print,
+    )

@@ -1,0 +1,304 @@
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from runner import (
+    Account,
+    Action,
+    Deal,
+    OrderIntent,
+    OrderRequest,
+    OrderResult,
+    Outcome,
+    Position,
+    Side,
+    hookimpl,
+)
+from runner.host.manager import PluginHost
+from runner.host.records import BUILT_IN
+from runner.loop.desk import OrderDesk
+from runner.loop.view import View
+from runner.ports import Login, UnavailableError
+
+START = datetime(2026, 3, 2, 12, tzinfo=UTC)
+INTENT = OrderIntent(
+    strategy="S", symbol="EURUSD", action=Action.OPEN, side=Side.BUY, stop_loss=100
+)
+MAGIC = 77
+
+
+class ManualClock:
+    def __init__(self) -> None:
+        self.time = START
+
+    def now(self) -> datetime:
+        return self.time
+
+    def monotonic(self) -> float:
+        return (self.time - START).total_seconds()
+
+    def wait(self, seconds: float) -> None:
+        self.time += timedelta(seconds=seconds)
+
+
+class MemoryStore:
+    """A store that survives the desk, as a disk survives a process."""
+
+    def __init__(self) -> None:
+        self.values: dict[tuple[str, str], Any] = {}
+
+    def get(self, namespace: str, key: str) -> Any | None:
+        return self.values.get((namespace, key))
+
+    def put(self, namespace: str, key: str, value: Any) -> None:
+        self.values[namespace, key] = value
+
+    def delete(self, namespace: str, key: str) -> None:
+        self.values.pop((namespace, key), None)
+
+    def items(self, namespace: str) -> Mapping[str, Any]:
+        return {
+            key: value
+            for (space, key), value in self.values.items()
+            if space == namespace
+        }
+
+    def close(self) -> None:
+        pass
+
+
+class ScriptedBroker:
+    """Executes at once; a script says which answers get lost."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self.store = store
+        self.sent: list[OrderRequest] = []
+        self.stored_before_sent: list[bool] = []
+        self.open: dict[int, Position] = {}
+        self.lose_reply = False
+        self.swallow = False
+        self.show = True
+        self.is_readable = True
+
+    def connect(self, login: Login) -> Account:
+        return self.account()
+
+    def account(self) -> Account:
+        if not self.is_readable:
+            raise UnavailableError("no connection")
+        return Account(
+            login=1, server="s", currency="USD", balance=1000.0, equity=1000.0
+        )
+
+    def positions(self) -> Sequence[Position]:
+        if not self.is_readable:
+            raise UnavailableError("no connection")
+        return list(self.open.values()) if self.show else []
+
+    def deals(self, since: datetime) -> Sequence[Deal]:
+        return []
+
+    def send(self, request: OrderRequest) -> OrderResult:
+        self.sent.append(request)
+        self.stored_before_sent.append(("orders", request.token) in self.store.values)
+        if self.swallow:
+            return OrderResult(token=request.token, outcome=Outcome.UNKNOWN)
+        result = self._execute(request)
+        if self.lose_reply:
+            return OrderResult(token=request.token, outcome=Outcome.UNKNOWN)
+        return result
+
+    def _execute(self, request: OrderRequest) -> OrderResult:
+        ticket = request.ticket or 1000 + len(self.sent)
+        if request.action is Action.OPEN:
+            self.open[ticket] = Position(
+                ticket=ticket,
+                symbol=request.symbol,
+                side=request.side,
+                volume=request.volume,
+                opened_at=START,
+                open_price=1.1,
+                magic=request.magic,
+                comment=request.token,
+            )
+        else:
+            self.open.pop(ticket, None)
+        return OrderResult(token=request.token, outcome=Outcome.FILLED, ticket=ticket)
+
+    def find(self, request: OrderRequest) -> OrderResult | None:
+        if not self.is_readable:
+            raise UnavailableError("no connection")
+        for position in self.open.values():
+            if position.comment == request.token:
+                return OrderResult(
+                    token=request.token, outcome=Outcome.FILLED, ticket=position.ticket
+                )
+        return None
+
+    def close(self) -> None:
+        pass
+
+
+class Listener:
+    def __init__(self) -> None:
+        self.results: list[Outcome] = []
+
+    @hookimpl
+    def on_order_result(self, result: OrderResult) -> None:
+        self.results.append(result.outcome)
+
+
+class Desk:
+    """A desk on a scripted broker, with everything around it."""
+
+    def __init__(self, store: MemoryStore, broker: ScriptedBroker) -> None:
+        self.store, self.broker, self.clock = store, broker, ManualClock()
+        self.host, self.listener = PluginHost(), Listener()
+        self.host.attach("listener", self.listener, BUILT_IN)
+        self.view = View(None, broker)  # type: ignore[arg-type]  # no quotes here
+        self.view.read_account()
+        self.desk = OrderDesk(
+            broker=broker,
+            store=store,
+            host=self.host,
+            view=self.view,
+            clock=self.clock,
+            session="test",
+        )
+
+    def open(self) -> None:
+        self.desk.open(INTENT, magic=MAGIC, volume=0.1)
+
+    @property
+    def is_unresolved(self) -> bool:
+        return self.desk.is_unresolved(MAGIC, "EURUSD")
+
+
+@pytest.fixture
+def made() -> Desk:
+    store = MemoryStore()
+    return Desk(store, ScriptedBroker(store))
+
+
+def test_an_order_is_on_disk_before_it_is_sent_and_forgotten_after_its_answer(made):
+    """Whatever kills the process between the two leaves a trace."""
+    made.open()
+
+    assert [True] == made.broker.stored_before_sent
+    assert {} == made.store.values
+    assert [Outcome.FILLED] == made.listener.results
+
+
+def test_a_lost_reply_of_an_executed_order_is_found_and_nothing_is_sent_twice(made):
+    """The order is looked up by its token and its strategy is not flat meanwhile."""
+    made.broker.lose_reply = True
+    made.open()
+    assert made.is_unresolved
+
+    made.clock.wait(2)
+    made.desk.settle()
+
+    assert not made.is_unresolved
+    assert 1 == len(made.broker.sent)
+    assert [Outcome.UNKNOWN, Outcome.FILLED] == made.listener.results
+    assert {} == made.store.values
+
+
+def test_an_order_that_never_arrived_is_given_up_after_the_search(made):
+    """Only when it has left no trace for the whole search may the strategy go on."""
+    made.broker.swallow = True
+    made.open()
+    for _ in range(14):
+        made.clock.wait(2)
+        made.desk.settle()
+    assert made.is_unresolved
+
+    for _ in range(3):
+        made.clock.wait(2)
+        made.desk.settle()
+
+    assert not made.is_unresolved
+    assert 1 == len(made.broker.sent)
+
+
+def test_a_terminal_that_cannot_be_read_proves_nothing(made):
+    """While look-ups fail the order stays unresolved, however long that takes."""
+    made.broker.swallow = True
+    made.open()
+    made.broker.is_readable = False
+    for _ in range(100):
+        made.clock.wait(2)
+        made.desk.settle()
+
+    assert made.is_unresolved
+
+
+def test_an_order_left_by_a_killed_runner_is_looked_up_by_the_next_one(made):
+    """The next start finds it on disk, unresolved until the terminal shows it."""
+    made.broker.lose_reply = True
+    made.open()
+
+    after = Desk(made.store, made.broker)
+    after.desk.restore()
+    assert after.is_unresolved
+    after.clock.wait(2)
+    after.desk.settle()
+
+    assert not after.is_unresolved
+    assert 1 == len(made.broker.sent)
+
+
+def test_a_fill_that_the_terminal_does_not_show_yet_is_not_flat(made):
+    """Terminals may answer before they show; until then no second entry is possible."""
+    made.broker.show = False
+    made.open()
+    assert made.is_unresolved
+
+    made.broker.show = True
+    made.view.read_account()
+    made.desk.settle()
+
+    assert not made.is_unresolved
+
+
+def test_a_close_is_not_repeated_while_its_outcome_is_unknown(made):
+    """A second close of the same position could open the opposite one."""
+    made.open()
+    (position,) = made.broker.open.values()
+    made.broker.swallow = True
+
+    made.desk.close(position, strategy="S")
+    made.desk.close(position, strategy="S")
+
+    assert 2 == len(made.broker.sent)
+
+
+def test_moving_a_stop_keeps_what_is_not_named(made):
+    """The terminal removes a stop that is not sent, so both are always sent."""
+    position = Position(
+        ticket=5,
+        symbol="EURUSD",
+        side=Side.BUY,
+        volume=0.1,
+        opened_at=START,
+        open_price=1.1,
+        stop_loss=1.09,
+        take_profit=1.2,
+        magic=MAGIC,
+    )
+    intent = OrderIntent(
+        strategy="S",
+        symbol="EURUSD",
+        action=Action.PROTECT,
+        ticket=5,
+        stop_loss_price=1.095,
+    )
+
+    made.desk.protect(position, intent)
+
+    (request,) = made.broker.sent
+    assert (1.095, 1.2) == (request.stop_loss_price, request.take_profit_price)

@@ -61,6 +61,9 @@ class RetcodeRule:
     meaning: str
 
 
+POSITION_CLOSED = 10036
+"""What there was to close is closed."""
+
 _R = Reaction
 RETCODES = MappingProxyType(
     {
@@ -126,7 +129,9 @@ RETCODES = MappingProxyType(
                 10034, "LIMIT_VOLUME", _R.REFUSE, "the symbol's volume limit is reached"
             ),
             RetcodeRule(10035, "INVALID_ORDER", _R.REFUSE, "order type not allowed"),
-            RetcodeRule(10036, "POSITION_CLOSED", _R.GONE, "the position is closed"),
+            RetcodeRule(
+                POSITION_CLOSED, "POSITION_CLOSED", _R.GONE, "the position is closed"
+            ),
             RetcodeRule(
                 10038, "INVALID_CLOSE_VOLUME", _R.REREAD, "more than the position has"
             ),

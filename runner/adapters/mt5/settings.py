@@ -23,10 +23,9 @@ class MT5Settings:
         path_required: Refuse to connect without the terminal's path. With several
             terminals on one machine the module else picks any of them.
         connect_timeout: How long the terminal may take to authorise the account.
-        check_clock: Compare the server's clock with this machine's. Off where the
-            market is not of today (recorded feeds).
-        history_tries: How often bars are asked for while the terminal is still
-            fetching them, half a second apart.
+        is_live: Whether the market is of today: the server's clock is compared with
+            this machine's, and history exists, so it is waited for. Off for the
+            simulated terminal.
         rules_age: Market time after which a symbol's rules are read again.
     """
 
@@ -35,6 +34,5 @@ class MT5Settings:
     deviation: int = attrs.field(default=20, validator=attrs.validators.ge(0))
     path_required: bool = False
     connect_timeout: timedelta = timedelta(seconds=60)
-    check_clock: bool = True
-    history_tries: int = attrs.field(default=5, validator=attrs.validators.ge(1))
+    is_live: bool = True
     rules_age: timedelta = timedelta(hours=1)

@@ -1,0 +1,269 @@
+"""Looks up what became of an order, in positions, orders and history.
+
+The readings go in the direction in which an order travels (position, working order,
+deal, done order), so one that is executed meanwhile is met by a later reading.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+
+from runner.adapters.mt5 import terminal as mt5
+from runner.adapters.mt5.quotes import Quotes
+from runner.adapters.mt5.server_time import ServerTime
+from runner.adapters.mt5.session import Session
+from runner.adapters.mt5.structs import TradeDeal, TradeOrder, TradePosition
+from runner.adapters.mt5.symbols import SymbolError, Symbols
+from runner.adapters.mt5.terminal import Terminal
+from runner.core.orders import Action, OrderRequest, OrderResult, Outcome
+from runner.ports import Clock, UnavailableError
+
+_BEFORE = timedelta(days=31)
+_AFTER = timedelta(days=1)
+"""The server's clock may be hours ahead of any that we can read."""
+_LAST_DATE = 2**31 - 1
+"""The module keeps dates in 32 bits, and takes 0 for none."""
+_SLACK_MS = 1000
+_NOT_EXECUTED = {
+    mt5.ORDER_STATE_CANCELED: "cancelled",
+    mt5.ORDER_STATE_REJECTED: "rejected",
+    mt5.ORDER_STATE_EXPIRED: "expired",
+}
+_VOLUME_DECIMALS = 8
+
+
+class Lookup:
+    """Finds orders by their token.
+
+    Args:
+        terminal: The MetaTrader5 module or its twin.
+        session: The connection.
+        symbols: For the grid of prices.
+        quotes: For the market's time.
+        time: The server's clock.
+        clock: This machine's, where no quote tells the time.
+    """
+
+    def __init__(
+        self,
+        terminal: Terminal,
+        session: Session,
+        symbols: Symbols,
+        quotes: Quotes,
+        time: ServerTime,
+        clock: Clock,
+    ) -> None:
+        self._terminal = terminal
+        self._session = session
+        self._symbols = symbols
+        self._quotes = quotes
+        self._time = time
+        self._clock = clock
+        self._sent_ms: dict[str, int] = {}
+
+    def sent(self, token: str, wall_ms: int) -> None:
+        """Remember when an order was first sent, on the server's clock."""
+        self._sent_ms.setdefault(token, wall_ms)
+
+    def settled(self, token: str) -> None:
+        """Forget an order whose outcome is known."""
+        self._sent_ms.pop(token, None)
+
+    def find(self, request: OrderRequest) -> OrderResult | None:
+        """Return what became of *request*; None if it certainly left no trace.
+
+        Raises:
+            UnavailableError: If a reading failed, the terminal has no link to its
+                server (it would show old things), or the order is still under way.
+        """
+        self._session.account_info()
+        info = self._session.answer("terminal_info", self._terminal.terminal_info())
+        if not info.connected:
+            raise UnavailableError(
+                "the terminal has no link to its trade server: what it shows is old"
+            )
+        match request.action:
+            case Action.OPEN:
+                result = self._opened(request)
+            case Action.CLOSE:
+                result = self._closed(request)
+            case Action.PROTECT:
+                result = self._protected(request)
+        # Had the account been switched meanwhile, the readings would prove nothing.
+        self._session.account_info()
+        return result
+
+    def span(self, days_before: timedelta = _BEFORE) -> tuple[int, int]:
+        """Return a span of the server's clock that surely holds the present.
+
+        Args:
+            days_before: How far it reaches back.
+        """
+        times = [self._clock.now()]
+        if self._quotes.newest_ms:
+            times.append(self._time.utc_ms(self._quotes.newest_ms))
+        first = self._time.wall(min(times) - days_before)
+        last = self._time.wall(max(times) + _AFTER)
+        return max(1, first), min(_LAST_DATE, last)
+
+    def _opened(self, request: OrderRequest) -> OrderResult | None:
+        positions = self._session.answer(
+            "positions_get", self._terminal.positions_get()
+        )
+        self._refuse_working(request)
+        deals = [
+            deal
+            for deal in self._deals()
+            if deal.entry in {mt5.DEAL_ENTRY_IN, mt5.DEAL_ENTRY_INOUT}
+            and self._is_ours(request, deal, deal.time_msc)
+        ]
+        ours = [
+            position
+            for position in positions
+            if self._is_ours(request, position, position.time_msc)
+        ]
+        if deals:
+            return _from_deals(request, deals, positions)
+        if ours:
+            return _from_position(request, ours[0])
+        return self._refused(request)
+
+    def _closed(self, request: OrderRequest) -> OrderResult | None:
+        ticket = request.ticket or 0
+        positions = self._session.answer(
+            "positions_get", self._terminal.positions_get(ticket=ticket)
+        )
+        self._refuse_working(request)
+        identifier = positions[0].identifier if positions else ticket
+        exits = [
+            deal
+            for deal in self._session.answer(
+                "history_deals_get",
+                self._terminal.history_deals_get(position=identifier),
+            )
+            if deal.entry != mt5.DEAL_ENTRY_IN
+        ]
+        ours = [d for d in exits if self._is_ours(request, d, d.time_msc)]
+        if ours:
+            return _from_deals(request, ours, positions)
+        if positions:
+            return self._refused(request)
+        if not exits:
+            raise UnavailableError(
+                f"position {ticket} is closed, but its history is not there yet"
+            )
+        return OrderResult(
+            token=request.token,
+            outcome=Outcome.FILLED,
+            message=f"already closed, by deal {exits[-1].ticket}",
+            ticket=ticket,
+        )
+
+    def _protected(self, request: OrderRequest) -> OrderResult | None:
+        ticket = request.ticket or 0
+        positions = self._session.answer(
+            "positions_get", self._terminal.positions_get(ticket=ticket)
+        )
+        if not positions:
+            return OrderResult(
+                token=request.token,
+                outcome=Outcome.REJECTED,
+                message="the position is closed",
+                ticket=ticket,
+            )
+        try:
+            half_tick = self._symbols.fresh_rules(request.symbol).spec.tick_size / 2
+        except SymbolError as error:
+            raise UnavailableError(str(error)) from error
+        position = positions[0]
+        stands = (
+            abs(position.sl - (request.stop_loss_price or 0.0)) < half_tick
+            and abs(position.tp - (request.take_profit_price or 0.0)) < half_tick
+        )
+        return _from_position(request, position) if stands else None
+
+    def _refuse_working(self, request: OrderRequest) -> None:
+        orders = self._session.answer("orders_get", self._terminal.orders_get())
+        for order in orders:
+            if self._is_ours(request, order, order.time_setup_msc):
+                raise UnavailableError(f"order {order.ticket} is still working")
+
+    def _refused(self, request: OrderRequest) -> OrderResult | None:
+        """Return the refusal of an order that has no deals; None without an order."""
+        orders = self._session.answer(
+            "history_orders_get", self._terminal.history_orders_get(*self.span())
+        )
+        ours = [o for o in orders if self._is_ours(request, o, o.time_setup_msc)]
+        for order in ours:
+            if order.state not in _NOT_EXECUTED:
+                raise UnavailableError(
+                    f"order {order.ticket} is done, but its deal is not there yet"
+                )
+        if not ours:
+            return None
+        return OrderResult(
+            token=request.token,
+            outcome=Outcome.REJECTED,
+            message=f"order {ours[-1].ticket} was {_NOT_EXECUTED[ours[-1].state]}",
+        )
+
+    def _deals(self) -> Iterable[TradeDeal]:
+        return self._session.answer(
+            "history_deals_get", self._terminal.history_deals_get(*self.span())
+        )
+
+    def _is_ours(
+        self,
+        request: OrderRequest,
+        record: TradePosition | TradeOrder | TradeDeal,
+        time_msc: int,
+    ) -> bool:
+        comment = record.comment
+        if request.token in comment:
+            return True
+        # Some brokers cut comments or drop them. Orders are sent one at a time, so a
+        # record of this magic since then can be no other's.
+        sent_ms = self._sent_ms.get(request.token)
+        return (
+            sent_ms is not None
+            and time_msc >= sent_ms - _SLACK_MS
+            and record.magic == request.magic
+            and self._symbols.name(record.symbol) == request.symbol
+            and request.token.startswith(comment)
+        )
+
+
+def _from_deals(
+    request: OrderRequest,
+    deals: Sequence[TradeDeal],
+    positions: Iterable[TradePosition],
+) -> OrderResult:
+    volume = sum(deal.volume for deal in deals)
+    price = sum(deal.volume * deal.price for deal in deals) / volume
+    identifier = deals[0].position_id
+    position = next((p for p in positions if p.identifier == identifier), None)
+    return OrderResult(
+        token=request.token,
+        outcome=Outcome.FILLED,
+        message="found in history",
+        ticket=position.ticket if position else request.ticket or identifier,
+        volume=round(volume, _VOLUME_DECIMALS),
+        price=round(price, _VOLUME_DECIMALS),
+        stop_loss=position.sl if position else 0.0,
+        take_profit=position.tp if position else 0.0,
+    )
+
+
+def _from_position(request: OrderRequest, position: TradePosition) -> OrderResult:
+    is_open = request.action is Action.OPEN
+    return OrderResult(
+        token=request.token,
+        outcome=Outcome.FILLED,
+        message="found among the positions",
+        ticket=position.ticket,
+        volume=position.volume if is_open else 0.0,
+        price=position.price_open if is_open else 0.0,
+        stop_loss=position.sl,
+        take_profit=position.tp,
+    )

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import os
+
 import runner
+from runner.cli import COMMANDS, build_parser
 
 project = "mt5runner"
 author = "The mt5runner authors"
@@ -18,7 +23,7 @@ exclude_patterns = ["_build"]
 html_theme = "furo"
 html_title = f"{project} {release}"
 
-myst_enable_extensions = ["colon_fence", "deflist"]
+myst_enable_extensions = ["colon_fence", "deflist", "substitution"]
 myst_heading_anchors = 4
 
 napoleon_use_ivar = True
@@ -47,3 +52,18 @@ nitpick_ignore_regex = [
 for name in runner.__all__:
     if getattr(getattr(runner, name), "__module__", "").startswith("runner."):
         getattr(runner, name).__module__ = "runner"
+
+
+def _help(*words: str) -> str:
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
+        build_parser().parse_args([*words, "--help"])
+    return printed.getvalue()
+
+
+os.environ |= {"COLUMNS": "80", "NO_COLOR": "1"}
+myst_substitutions = {
+    "commands": "\n\n".join(
+        f"## runner {name}\n\n```text\n{_help(name)}```" for name in COMMANDS
+    )
+}

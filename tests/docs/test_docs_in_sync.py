@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from runner.cli import COMMANDS
+from runner.host import hookspecs
+from runner.host.markers import PROJECT_NAME
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 RECORDS = sorted(DOCS.glob("adr/0*.md"))
 EXAMPLES = sorted(DOCS.glob("examples/*.py"))
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("**/*.md"))]
+HOOKS = [
+    function
+    for function in vars(hookspecs).values()
+    if hasattr(function, f"{PROJECT_NAME}_spec")
+]
 
 _BLOCK = re.compile(r"(?ms)^```(?P<language>\w+)\n(?P<text>.*?)^```$")
 _LINK = re.compile(r"\]\((?!https?:|#|mailto:)(?P<target>[^)#\s]+)")
@@ -82,3 +94,36 @@ def test_the_readme_shows_the_smallest_strategy_as_it_is() -> None:
     [shown] = _blocks(ROOT / "README.md", "python")
 
     assert file.partition("annotations\n\n")[2] == shown
+
+
+@pytest.mark.parametrize("hook", HOOKS, ids=lambda hook: str(hook.__name__))
+def test_each_hook_says_all_that_an_author_needs(hook: Callable[..., Any]) -> None:
+    """A specification tells when it is called, what follows an error, who has it."""
+    text = inspect.getdoc(hook) or ""
+    returns_nothing = inspect.signature(hook).return_annotation == "None"
+
+    sections = ["*Called*", "*If it raises*", "*Built-in*", "Example:", "versionadded"]
+    if not returns_nothing:
+        sections.append("Returns:")
+
+    assert [] == [name for name in sections if name not in text]
+
+
+@pytest.mark.parametrize("hook", HOOKS, ids=lambda hook: str(hook.__name__))
+def test_each_hook_explains_exactly_its_arguments(hook: Callable[..., Any]) -> None:
+    """The arguments explained are those of the signature, in its order."""
+    text = inspect.getdoc(hook) or ""
+    _, _, after = text.partition("Args:\n")
+    section = after.partition("\n\n")[0]
+
+    explained = re.findall(r"^    (\w+): ", section, re.MULTILINE)
+
+    assert list(inspect.signature(hook).parameters) == explained
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_is_in_the_readme_or_a_page(command: str) -> None:
+    """Every command of the command line appears in prose, not only in its help."""
+    pages = [page.read_text("utf-8") for page in PAGES]
+
+    assert any(f"runner {command}" in page for page in pages)

@@ -99,10 +99,14 @@ class ConfigHttp:
 
     def key_changed(self) -> bool:
         """Say whether the API key is another than the last request carried."""
-        return self._api_key() != self._used_key
+        try:
+            return self._api_key() != self._used_key
+        except OSError:
+            return False  # a key file that is being replaced
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection, also under a request of another thread."""
+        self._deadline.end()
         self._session.close()
 
     def _get(self, path: str) -> Fetched:
@@ -176,7 +180,7 @@ class _Deadline:
 
     def __enter__(self) -> None:
         self.is_over = False
-        self._timer = threading.Timer(self._seconds, self._end)
+        self._timer = threading.Timer(self._seconds, self.end)
         self._timer.daemon = True
         self._timer.start()
 
@@ -192,7 +196,7 @@ class _Deadline:
             if self.is_over:
                 _shut(connected)
 
-    def _end(self) -> None:
+    def end(self) -> None:
         with self._lock:
             self.is_over = True
             if self._socket is not None:

@@ -1,0 +1,559 @@
+"""What the link's thread does: looks at Redis, and feeds the flows."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Collection, Mapping
+from typing import assert_never
+
+import attrs
+
+from runner.core import command_flow
+from runner.core.command_flow import CommandFlow
+from runner.core.config_flow import Backoff, Regime, Timing, Trouble
+from runner.link.events import CommandSeen, LinkEvent, ServerSeen
+from runner.link.lease import Lease
+from runner.link.memory import Memory
+from runner.link.scope import Ask, Bench, Scope, strategy_scope, trade_scope
+from runner.ports import (
+    Clock,
+    ControlPlane,
+    Exchange,
+    Fetched,
+    LeaseHolder,
+    ServerView,
+    UnavailableError,
+)
+from runner.strategy import Parameters
+from runner.wire.acks import (
+    TRADE_FIELD,
+    CommandAck,
+    CommandState,
+    ConfigAck,
+    command_field,
+    strategy_field,
+)
+from runner.wire.commands import Command, read_commands_body
+from runner.wire.encoding import WireError
+from runner.wire.events import WakeUp
+from runner.wire.heartbeat import ServerHeartbeat
+from runner.wire.keys import BOT_HEARTBEAT_TTL
+
+log = logging.getLogger("mt5runner.link")
+
+_NEVER = math.inf
+_OK = 200
+_NOT_SOON = (401, 403, 404, 405)
+# A heartbeat that is not written for a minute means DOWN, so the cap is short.
+_REDIS = Regime(1.0, 15.0)
+
+
+@attrs.frozen(kw_only=True)
+class LinkTiming:
+    """Every interval of the link, in seconds.
+
+    Attributes:
+        config: Of the configs.
+        redis: Between two tries while Redis is away.
+        renew: Longest time between two renewals of the lease.
+        together: How long acknowledgements and wake-ups wait for company.
+        recent: Age up to which a look at Redis is good enough before trading.
+    """
+
+    config: Timing = attrs.field(factory=Timing)
+    redis: Regime = _REDIS
+    renew: float = 20.0
+    together: float = 0.05
+    recent: float = 1.0
+
+
+@attrs.frozen(kw_only=True)
+class Picture:
+    """The state at the end of a turn.
+
+    Attributes:
+        is_redis_up: Whether the last look at Redis succeeded.
+        looked_at: When the last that did was begun (monotonic seconds).
+        is_settled: Whether no config is being asked for.
+        is_current: Whether nothing that is announced is still to be fetched.
+    """
+
+    is_redis_up: bool
+    looked_at: float
+    is_settled: bool
+    is_current: bool
+
+
+class Worker:
+    """Owns the flows. Called by one thread only.
+
+    Args:
+        account: The account id that the server knows.
+        control: Redis; None polls the API alone.
+        clock: Time.
+        memory: What outlives a restart.
+        find_parameters: The parameters class of a strategy class's name.
+        lease: The account's lease.
+        emit: Tells the loop.
+        fetch: Asks the server; the answer comes back by the callable given to it.
+        random: Random numbers in [0, 1).
+        timing: Intervals.
+    """
+
+    def __init__(
+        self,
+        *,
+        account: str,
+        control: ControlPlane | None,
+        clock: Clock,
+        memory: Memory,
+        find_parameters: Callable[[str], type[Parameters] | None],
+        lease: Lease,
+        emit: Callable[[LinkEvent], None],
+        fetch: Callable[[Ask, Callable[[Fetched], None]], None],
+        random: Callable[[], float],
+        timing: LinkTiming,
+    ) -> None:
+        self._account = account
+        self._control = control
+        self._clock = clock
+        self._memory = memory
+        self._find_parameters = find_parameters
+        self._lease = lease
+        self.emit = emit
+        self._fetch = fetch
+        self.draw = random
+        self._timing = timing
+        self._bench = Bench(
+            office=self, memory=memory, clock=clock, timing=timing.config
+        )
+        self._scopes: dict[str, Scope] = {}
+        self._strategies: dict[int, Scope] = {}
+        self._server: ServerHeartbeat | None = None
+        self._commands = CommandFlow()
+        self._config_acks: dict[str, str] = {}
+        self._command_acks: dict[int, str] = {}
+        self._beat: tuple[Mapping[str, str], float] | None = None
+        # When to look at Redis: because somebody waits for it, or as a matter of
+        # course; and not before, while Redis is away.
+        self._look_at = -_NEVER if control is not None else _NEVER
+        self._poll_at = _NEVER
+        self._not_before = -_NEVER
+        self._backoff = Backoff(timing.redis)
+        self._lost_at: float | None = None
+        self._looked_at = -_NEVER
+        self._claimed_at = -_NEVER
+        self._commands_at = _NEVER
+        self._commands_backoff = Backoff(timing.config.retry)
+        self._commands_trouble = ""
+
+    # -- from the loop -----------------------------------------------------------------
+    def recall(self) -> None:
+        """Tell what is known from before; StateError if that is damaged."""
+        server = self._memory.server()
+        if server is not None:
+            self._server, at = server
+            self.emit(ServerSeen(heartbeat=self._server, at=at))
+        self._commands = self._memory.commands()
+        if self._commands.obeyed is not None:
+            self.emit(CommandSeen(command=self._commands.obeyed))
+
+    def begin(self) -> None:
+        """Ask for the first time."""
+        self._scopes[TRADE_FIELD] = trade_scope(self._account, self._bench)
+        if self._control is None:
+            self._ask_commands()
+            self._scopes[TRADE_FIELD].lose_key()
+        else:
+            self._look(first=True)
+
+    def beat(self, fields: Mapping[str, str]) -> None:
+        """Send these heartbeat fields as soon as may be; newer ones replace them."""
+        self._beat = (fields, self._clock.monotonic())
+        self.look()
+
+    def watch(self, strategy_ids: Collection[int]) -> None:
+        """Follow these strategies' configs and no others."""
+        for strategy_id in [one for one in self._strategies if one not in strategy_ids]:
+            scope = self._strategies.pop(strategy_id)
+            del self._scopes[scope.name]
+            self._config_acks.pop(scope.name, None)
+        for strategy_id in strategy_ids:
+            if strategy_id not in self._strategies:
+                scope = strategy_scope(
+                    self._account, strategy_id, self._find_parameters, self._bench
+                )
+                self._strategies[strategy_id] = self._scopes[scope.name] = scope
+                if self.is_redis_up:
+                    self.look()
+                else:
+                    scope.lose_key()
+
+    def applied(self, name: str, version: int) -> None:
+        """Take that the loop applied a version."""
+        if name in self._scopes:
+            self._scopes[name].applied(version)
+
+    def refused(self, name: str, version: int, errors: Collection[str]) -> None:
+        """Take that the loop could not apply a version."""
+        if name in self._scopes:
+            self._scopes[name].refused(version, tuple(errors))
+
+    def waits(self, name: str, version: int) -> None:
+        """Take that the loop will apply a version later."""
+        if name in self._scopes:
+            self._scopes[name].waits(version)
+
+    def acknowledge_command(self, ack: CommandAck) -> None:
+        """Tell the server what became of a command."""
+        ack = attrs.evolve(ack, epoch=self._lease.epoch)
+        self._command_acks[ack.seq] = ack.to_json()
+        self.look(self._timing.together)
+
+    def look(self, delay: float = 0.0) -> None:
+        """Look at Redis *delay* seconds from now, if not before."""
+        if self._control is not None:
+            self._look_at = min(self._look_at, self._clock.monotonic() + delay)
+
+    def wake_up(self, message: WakeUp) -> None:
+        """Take a wake-up."""
+        if message.account in (None, self._account):
+            spread = message.spread_ms / 1000.0 * self.draw()
+            self.look(spread + self._timing.together)
+
+    def change_api_key(self) -> None:
+        """Take that another API key is in place."""
+        for scope in list(self._scopes.values()):
+            scope.change_api_key()
+
+    def finish(self, last_heartbeat: Mapping[str, str] | None) -> None:
+        """Send what is left and give the lease back."""
+        if self._control is None:
+            return
+        if last_heartbeat is not None:
+            self._beat = (last_heartbeat, self._clock.monotonic())
+        try:
+            self._control.exchange(self._exchange())
+            if self._lease.epoch is not None:
+                self._control.release_lease(self._account)
+        except UnavailableError as error:
+            log.warning("the last heartbeat could not be sent: %s", error)
+
+    # -- what others ask ---------------------------------------------------------------
+    @property
+    def is_redis_up(self) -> bool:
+        """Whether the last look at Redis succeeded."""
+        return self._control is not None and self._lost_at is None
+
+    @property
+    def picture(self) -> Picture:
+        """What other threads may know of the present state."""
+        flows = [scope.flow for scope in self._scopes.values()]
+        return Picture(
+            is_redis_up=self.is_redis_up,
+            looked_at=self._looked_at,
+            is_settled=not any(flow.fetching for flow in flows),
+            is_current=self.is_redis_up and all(flow.is_settled for flow in flows),
+        )
+
+    @property
+    def is_unauthorized(self) -> bool:
+        """Whether a changed API key would change anything."""
+        return any(
+            scope.flow.trouble is Trouble.UNAUTHORIZED
+            for scope in self._scopes.values()
+        )
+
+    # -- a turn ------------------------------------------------------------------------
+    def turn(self) -> float:
+        """Do what is due.
+
+        Returns:
+            Seconds until something is due again; infinite for never.
+        """
+        now = self._clock.monotonic()
+        if self._next_look() <= now:
+            self._look()
+        if self._commands_at <= now:
+            self._ask_commands()
+        for scope in list(self._scopes.values()):
+            if scope.flow.due_at <= now:
+                scope.tick()
+        dues = [scope.flow.due_at for scope in self._scopes.values()]
+        due = min([self._next_look(), self._commands_at, *dues])
+        return max(0.0, due - self._clock.monotonic())
+
+    def fail(self, error: BaseException) -> None:
+        """Take that the thread stumbled: what it knows of Redis is not to be used."""
+        if self._control is not None:
+            self._lose_redis(f"internal error: {error!r}")
+
+    def _next_look(self) -> float:
+        if self._control is None:
+            return _NEVER
+        renew_at = _NEVER
+        if self._lease.is_used:
+            renew_at = self._looked_at + self._timing.renew
+        due = min(self._look_at, self._poll_at, renew_at)
+        return max(due, self._not_before)
+
+    def _look(self, *, first: bool = False) -> None:
+        if self._control is None:
+            return
+        now = self._clock.monotonic()
+        self._look_at = _NEVER
+        exchange = self._exchange()
+        beat = self._beat
+        try:
+            view = self._control.exchange(exchange)
+        except UnavailableError as error:
+            self._lose_redis(str(error), first=first)
+            return
+        if exchange.heartbeat is not None and self._beat is beat:
+            self._beat = None
+        self._find_redis(now)
+        poll = self._timing.config.poll
+        self._poll_at = now + poll * (0.9 + 0.2 * self.draw())
+        self._see(view, now)
+
+    def _exchange(self) -> Exchange:
+        # Another runner's account: reading is free, writing would say wrong things.
+        if self._lease.is_others:
+            return Exchange(account=self._account, strategy_ids=tuple(self._strategies))
+        heartbeat: Mapping[str, str] | None = None
+        if self._beat is not None:
+            fields, made_at = self._beat
+            # A loop that has hung since must not look alive.
+            if self._clock.monotonic() - made_at < BOT_HEARTBEAT_TTL:
+                heartbeat = fields
+        return Exchange(
+            account=self._account,
+            heartbeat=heartbeat,
+            strategy_ids=tuple(self._strategies),
+            config_acks=dict(self._config_acks),
+            command_acks={
+                command_field(seq): text for seq, text in self._command_acks.items()
+            },
+            renew_lease=self._lease.epoch is not None,
+        )
+
+    def _lose_redis(self, reason: str, *, first: bool = False) -> None:
+        now = self._clock.monotonic()
+        self._backoff = self._backoff.failed(self._timing.redis)
+        self._not_before = now + self._backoff.delay(self.draw())
+        self._look_at = -_NEVER
+        if self._lost_at is None:
+            self._lost_at = now
+            poll = self._timing.config.poll
+            log.warning(
+                "Redis is away (%s): trading goes on, the API is asked every %g s",
+                reason,
+                poll,
+            )
+            if first:
+                # Before any config: a stop must be known before anything trades.
+                self._ask_commands()
+            else:
+                self._commands_at = now + poll * self.draw()
+        for scope in list(self._scopes.values()):
+            scope.lose_key()
+
+    def _find_redis(self, now: float) -> None:
+        self._looked_at = now
+        self._backoff = Backoff(self._timing.redis)
+        self._not_before = -_NEVER
+        self._commands_at = _NEVER
+        if self._lost_at is not None:
+            log.info("Redis is back after %.0f s", now - self._lost_at)
+            self._lost_at = None
+
+    # -- what was seen -----------------------------------------------------------------
+    def _see(self, view: ServerView, asked_at: float) -> None:
+        self._see_lease(view, asked_at)
+        self._see_server(view.server_heartbeat)
+        self._see_commands(
+            self._read_command("account", view.command),
+            self._read_command("fleet", view.fleet_command),
+        )
+        versions: dict[str, int | None] = {TRADE_FIELD: view.trade_version}
+        for strategy_id, version in view.strategy_versions.items():
+            versions[strategy_field(strategy_id)] = version
+        for name, version in versions.items():
+            scope = self._scopes.get(name)
+            if scope is None:
+                continue
+            scope.see_key(version)
+            if view.server_heartbeat is not None:
+                scope.confirm_by_key(version)
+
+    def _see_lease(self, view: ServerView, asked_at: float) -> None:
+        lease = self._lease
+        if view.lease_held:
+            self._tell(lease.renew(asked_at))
+        elif lease.is_used and (view.lease_held is False or lease.epoch is None):
+            self._claim(asked_at)
+
+    def _claim(self, now: float) -> None:
+        if self._control is None or now - self._claimed_at < self._timing.renew:
+            return
+        self._claimed_at = now
+        try:
+            answer = self._control.acquire_lease(self._account)
+        except UnavailableError as error:
+            log.warning("the lease could not be asked for: %s", error)
+            return
+        if isinstance(answer, LeaseHolder):
+            self._tell(self._lease.lose(answer))
+        elif answer is not None:
+            self._tell(self._lease.acquire(answer, now))
+
+    def _see_server(self, fields: Mapping[str, str] | None) -> None:
+        now = self._clock.now()
+        if fields is None:
+            self.emit(ServerSeen(heartbeat=None, at=now))
+            return
+        seen = _merge(self._server, _read_server(fields))
+        if _without_time(seen) != _without_time(self._server):
+            self._memory.keep_server(seen, now)
+        self._server = seen
+        self.emit(ServerSeen(heartbeat=seen, at=now))
+
+    def _read_command(
+        self, level: str, fields: Mapping[str, str] | None
+    ) -> Command | None:
+        if fields is None:
+            return None
+        try:
+            return Command.from_hash(fields)
+        except WireError as error:
+            self._reject_command(level, fields.get("seq", ""), error)
+            return None
+
+    def _reject_command(self, level: str, seq: str, error: WireError) -> None:
+        if not seq.isdigit() or int(seq) in self._command_acks:
+            return
+        log.error("the %s's command %s cannot be obeyed: %s", level, seq, error)
+        self.acknowledge_command(
+            CommandAck(
+                seq=int(seq),
+                state=CommandState.FAILED,
+                at=self._clock.now(),
+                errors=(str(error),),
+            )
+        )
+
+    def _see_commands(self, account: Command | None, fleet: Command | None) -> None:
+        self._commands, outputs = command_flow.step(self._commands, account, fleet)
+        for output in outputs:
+            match output:
+                case command_flow.Persist(flow):
+                    self._memory.keep_commands(flow)
+                    known = {one.seq for one in (flow.account, flow.fleet) if one}
+                    self._command_acks = {
+                        seq: ack
+                        for seq, ack in self._command_acks.items()
+                        if seq in known
+                    }
+                case command_flow.Receive(command):
+                    self.acknowledge_command(
+                        CommandAck(
+                            seq=command.seq,
+                            state=CommandState.RECEIVED,
+                            at=self._clock.now(),
+                        )
+                    )
+                case command_flow.Act(command):
+                    log.warning(
+                        "command %d: %s by %s: %s",
+                        command.seq,
+                        command.action,
+                        command.issued_by or "unknown",
+                        command.reason or "no reason given",
+                    )
+                    self.emit(CommandSeen(command=command))
+                case _:
+                    assert_never(output)
+
+    # -- commands while Redis is away --------------------------------------------------
+    def _ask_commands(self) -> None:
+        self._commands_at = _NEVER
+        account = self._account
+        self._fetch(lambda server: server.command(account), self._answer_commands)
+
+    def _answer_commands(self, fetched: Fetched) -> None:
+        trouble = "" if fetched.status == _OK else f"HTTP {fetched.status}"
+        if not trouble:
+            try:
+                self._see_commands(*read_commands_body(fetched.body))
+            except WireError as error:
+                trouble = str(error)
+        if trouble and trouble != self._commands_trouble:
+            log.info("no commands from the API (%s)", trouble)
+        self._commands_trouble = trouble
+        delay = self._timing.config.poll * (0.9 + 0.2 * self.draw())
+        if trouble:
+            timing = self._timing.config
+            is_slow = fetched.status in _NOT_SOON
+            self._commands_backoff = self._commands_backoff.failed(
+                timing.slow if is_slow else timing.retry
+            )
+            wanted = self._commands_backoff.delay(self.draw(), fetched.retry_after)
+            delay = max(delay, wanted)
+        else:
+            self._commands_backoff = self._commands_backoff.succeeded()
+        if not self.is_redis_up:
+            self._commands_at = self._clock.monotonic() + delay
+
+    # -- what a scope needs ------------------------------------------------------------
+    def acknowledge(self, scope: str, ack: ConfigAck) -> None:
+        """Tell the server what became of a config."""
+        if scope in self._scopes:
+            ack = attrs.evolve(ack, epoch=self._lease.epoch)
+            self._config_acks[scope] = ack.to_json()
+            self.look(self._timing.together)
+
+    def fetch(self, scope: Scope) -> None:
+        """Ask the server for a scope's config."""
+
+        def answer(fetched: Fetched) -> None:
+            if self._scopes.get(scope.name) is scope:
+                scope.answer(fetched)
+
+        self._fetch(scope.ask, answer)
+
+    def _tell(self, event: LinkEvent | None) -> None:
+        if event is not None:
+            self.emit(event)
+
+
+def _read_server(fields: Mapping[str, str]) -> ServerHeartbeat:
+    """Read what can be read: one bad field must not hide a PAUSED in another."""
+    readable = dict(fields)
+    while True:
+        try:
+            return ServerHeartbeat.from_hash(readable)
+        except WireError as error:
+            del readable[error.field]
+
+
+def _merge(known: ServerHeartbeat | None, seen: ServerHeartbeat) -> ServerHeartbeat:
+    """Let what *seen* does not say stand as it was: silence lifts nothing."""
+    if known is None:
+        return seen
+    return ServerHeartbeat(
+        bot_status=seen.bot_status or known.bot_status,
+        account_status=seen.account_status or known.account_status,
+        subscription_status=seen.subscription_status or known.subscription_status,
+        dd_blocked=known.dd_blocked if seen.dd_blocked is None else seen.dd_blocked,
+        dd_block_reason=(
+            known.dd_block_reason
+            if seen.dd_blocked is None and seen.dd_block_reason is None
+            else seen.dd_block_reason
+        ),
+        last_update=seen.last_update or known.last_update,
+    )
+
+
+def _without_time(heartbeat: ServerHeartbeat | None) -> ServerHeartbeat | None:
+    return None if heartbeat is None else attrs.evolve(heartbeat, last_update=None)

@@ -185,6 +185,7 @@ class ServerView:
         command: Hash fields of the account's command.
         fleet_command: Hash fields of the fleet's command.
         lease_held: Whether the lease is ours; None if it was not asked.
+        heartbeat_written: Whether Redis took the heartbeat.
     """
 
     server_heartbeat: Mapping[str, str] | None = None
@@ -193,6 +194,7 @@ class ServerView:
     command: Mapping[str, str] | None = None
     fleet_command: Mapping[str, str] | None = None
     lease_held: bool | None = None
+    heartbeat_written: bool = False
 
 
 @attrs.frozen(kw_only=True)

@@ -225,6 +225,7 @@ class RedisControl:
             command=_as_hash(seen.get("command")),
             fleet_command=_as_hash(seen.get("fleet command")),
             lease_held=held,
+            heartbeat_written="heartbeat" in seen,
         )
 
     def _as_version(

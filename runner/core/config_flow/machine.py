@@ -1,0 +1,383 @@
+"""How one config reaches the runner: seen, fetched, staged, applied or refused.
+
+One :class:`ConfigFlow` follows one *scope*: the trade config, or one strategy's config.
+It is a value; :func:`step` takes an event and returns the next value and the commands
+to carry out. Times are monotonic seconds, *draw* is a random number in [0, 1).
+
+=============== ============================ ==================================
+event           when                         what follows
+=============== ============================ ==================================
+KeySeen(v)      v is another than before     an answer is owed, unless v is the
+                                             version we have
+KeySeen(None)   the key is missing           no information: ask at the slow
+                                             rate while it stays missing
+KeyUnknown      Redis is away                poll the API
+BodyCame        older than the key under     stale: nothing is kept, ask again
+                which it was asked for       with back-off
+..              what we have                 Confirm
+..              our version, other content   Refuse (VERSION_REUSED)
+..              with errors                  Refuse; not asked again until the
+                                             key changes
+..              anything else                Stage
+NotModified     --                           as the last body once more
+Fault           no answer, 429, 5xx, broken  back-off, 1 s doubling to 60 s
+Unauthorized    401, 403                     back-off, 1 min doubling to 30 min;
+                                             at once after ApiKeyChanged
+NotFound        404                          likewise; at once after a new key
+Applied(v)      the loop's safe point        Keep as last known good
+Refused(v)      the loop cannot apply it     the applied one goes on
+Restored(i)     answer to Restore            as staged, unconfirmed
+Tick            :attr:`ConfigFlow.due_at`    Fetch
+=============== ============================ ==================================
+
+Whatever the event, a Fetch follows when one is due and none is under way: there is
+never more than one, and a key that changed under way is asked for once more after it.
+
+Source: protocol, section 2 (Versions, What the bot does with an answer).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import attrs
+
+from runner.core.config_flow.backoff import Backoff, Timing
+from runner.core.config_flow.values import (
+    ApiKeyChanged,
+    Applied,
+    BodyCame,
+    Commands,
+    Confirm,
+    Event,
+    Fault,
+    Fetch,
+    Identity,
+    Keep,
+    Keys,
+    KeySeen,
+    KeyUnknown,
+    NotFound,
+    NotModified,
+    Refuse,
+    Refused,
+    Restore,
+    Restored,
+    Stage,
+    Tick,
+    Trouble,
+    Unauthorized,
+)
+
+REUSED = "VERSION_REUSED"
+"""Code of the refusal of a body that has our version but other content."""
+
+_LOWER_REPEATED = 3
+
+
+@attrs.frozen(kw_only=True)
+class ConfigFlow:
+    """Where one config stands.
+
+    Attributes:
+        timing: Intervals.
+        applied: What trades; None before the first.
+        offered: Staged and not yet answered by the loop, oldest first.
+        refused: The last body refused and not superseded.
+        trouble: What stands between us and the server's config.
+        keys: What is known about the version key.
+        key: The version last announced; a missing key does not forget it.
+        fetching: Whether an answer is outstanding.
+        asked_under: The key when it was asked for.
+        owed: Whether the server must be asked as soon as back-off allows.
+        poll_at: When to ask anyway.
+        not_before: What back-off allows.
+        backoff: Failures so far.
+        last: The last body, for a 304.
+        lower: How often in a row a lower version came with no key to judge it by.
+        may_restore: Whether the disk has not been tried yet.
+    """
+
+    timing: Timing = Timing()
+    applied: Identity | None = None
+    offered: tuple[Identity, ...] = ()
+    refused: Identity | None = None
+    trouble: Trouble = Trouble.NONE
+    keys: Keys = Keys.SEEN
+    key: int | None = None
+    fetching: bool = False
+    asked_under: int | None = None
+    owed: bool = True
+    poll_at: float = math.inf
+    not_before: float = -math.inf
+    backoff: Backoff = attrs.field(
+        default=attrs.Factory(lambda flow: Backoff(flow.timing.retry), takes_self=True)
+    )
+    last: BodyCame | None = None
+    lower: int = 0
+    may_restore: bool = True
+
+    @property
+    def current(self) -> Identity | None:
+        """The newest config on its way to trading, else the one that trades."""
+        return self.offered[-1] if self.offered else self.applied
+
+    @property
+    def due_at(self) -> float:
+        """When a Tick makes a Fetch; infinite while one is under way."""
+        if self.fetching:
+            return math.inf
+        return max(-math.inf if self.owed else self.poll_at, self.not_before)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether no answer is owed or outstanding."""
+        return not (self.owed or self.fetching)
+
+
+@attrs.frozen
+class _Moment:
+    """When something happens, and the random number for the delays that follow."""
+
+    now: float
+    draw: float
+
+
+_Step = tuple[ConfigFlow, Commands]
+_Rule = Callable[[ConfigFlow, Any, _Moment], _Step]
+
+
+def step(flow: ConfigFlow, event: Event, *, now: float, draw: float) -> _Step:
+    """Take *event* and return what follows.
+
+    Args:
+        flow: Where the config stands.
+        event: What happened.
+        now: Monotonic seconds.
+        draw: Random number in [0, 1), for every delay of this step.
+
+    Returns:
+        Where it stands now, and the commands to carry out, in order.
+
+    Raises:
+        LookupError: If the loop answers for a version that it was not offered.
+    """
+    flow, commands = _RULES[type(event)](flow, event, _Moment(now, draw))
+    if flow.due_at <= now:
+        flow = attrs.evolve(
+            flow, fetching=True, asked_under=flow.key, owed=False, poll_at=math.inf
+        )
+        commands += (Fetch(),)
+    return flow, commands
+
+
+# -- the key ---------------------------------------------------------------------------
+def _on_key_seen(flow: ConfigFlow, event: KeySeen, at: _Moment) -> _Step:
+    version = event.version
+    if version is None:
+        return _poll(flow, Keys.MISSING, at), ()
+    flow = attrs.evolve(flow, keys=Keys.SEEN, poll_at=math.inf)
+    if version == flow.key:
+        return flow, ()
+    flow = attrs.evolve(flow, key=version)
+    if flow.current is not None and version == flow.current.version:
+        return attrs.evolve(flow, refused=None), ()
+    if flow.trouble is Trouble.NOT_FOUND:
+        return _ask_now(flow, at), ()
+    return attrs.evolve(flow, owed=True), ()
+
+
+def _on_key_unknown(flow: ConfigFlow, event: KeyUnknown, at: _Moment) -> _Step:
+    return _poll(flow, Keys.AWAY, at), ()
+
+
+def _poll(flow: ConfigFlow, keys: Keys, at: _Moment) -> ConfigFlow:
+    # The first one falls anywhere into the interval: a whole fleet loses its keys at
+    # the same moment and must not ask at the same moment.
+    if flow.keys is keys:
+        return flow
+    poll_at = at.now + at.draw * _interval(flow, keys)
+    return attrs.evolve(flow, keys=keys, poll_at=poll_at)
+
+
+def _interval(flow: ConfigFlow, keys: Keys) -> float:
+    return {
+        Keys.SEEN: math.inf,
+        Keys.MISSING: flow.timing.missing,
+        Keys.AWAY: flow.timing.poll,
+    }[keys]
+
+
+# -- answers without a config ----------------------------------------------------------
+def _on_not_modified(flow: ConfigFlow, event: NotModified, at: _Moment) -> _Step:
+    if flow.last is None:
+        return _fail(flow, Trouble.UNREACHABLE, None, at)
+    return _on_body(flow, flow.last, at)
+
+
+def _on_fault(flow: ConfigFlow, event: Fault, at: _Moment) -> _Step:
+    return _fail(flow, Trouble.UNREACHABLE, event.retry_after, at)
+
+
+def _on_unauthorized(flow: ConfigFlow, event: Unauthorized, at: _Moment) -> _Step:
+    return _fail(flow, Trouble.UNAUTHORIZED, event.retry_after, at)
+
+
+def _on_not_found(flow: ConfigFlow, event: NotFound, at: _Moment) -> _Step:
+    # What the server does not know is not started from the disk either.
+    unknown = attrs.evolve(flow, may_restore=False)
+    return _fail(unknown, Trouble.NOT_FOUND, event.retry_after, at)
+
+
+def _on_api_key_changed(flow: ConfigFlow, event: ApiKeyChanged, at: _Moment) -> _Step:
+    if flow.trouble is Trouble.UNAUTHORIZED:
+        return _ask_now(flow, at), ()
+    return flow, ()
+
+
+def _ask_now(flow: ConfigFlow, at: _Moment) -> ConfigFlow:
+    fresh = Backoff(flow.timing.retry)
+    return attrs.evolve(flow, owed=True, not_before=at.now, backoff=fresh)
+
+
+def _fail(
+    flow: ConfigFlow, trouble: Trouble, retry_after: float | None, at: _Moment
+) -> _Step:
+    slow = trouble in (Trouble.UNAUTHORIZED, Trouble.NOT_FOUND)
+    backoff = flow.backoff.failed(flow.timing.slow if slow else flow.timing.retry)
+    flow = attrs.evolve(
+        _answered(flow, at),
+        trouble=trouble,
+        owed=True,
+        backoff=backoff,
+        not_before=at.now + backoff.delay(at.draw, retry_after),
+    )
+    return _restore(flow)
+
+
+def _answered(flow: ConfigFlow, at: _Moment) -> ConfigFlow:
+    interval = _interval(flow, flow.keys) * (0.9 + 0.2 * at.draw)
+    return attrs.evolve(flow, fetching=False, poll_at=at.now + interval)
+
+
+def _restore(flow: ConfigFlow) -> _Step:
+    if flow.current is None and flow.may_restore:
+        return attrs.evolve(flow, may_restore=False), (Restore(),)
+    return flow, ()
+
+
+# -- a body ----------------------------------------------------------------------------
+def _on_body(flow: ConfigFlow, body: BodyCame, at: _Moment) -> _Step:
+    identity = body.identity
+    flow = attrs.evolve(flow, last=body, lower=_count_lower(flow, identity))
+    if _is_stale(flow, identity):
+        return _fail(flow, Trouble.STALE, None, at)
+    flow = attrs.evolve(
+        _answered(flow, at),
+        trouble=Trouble.NONE,
+        backoff=flow.backoff.succeeded(),
+        # A key that changed under way, to what this body is not, is asked for again.
+        owed=flow.key not in (flow.asked_under, identity.version),
+        lower=0,
+    )
+    current = flow.current
+    if current is not None and identity.version == current.version:
+        return _on_same_version(flow, body, current)
+    return _on_new_version(flow, body)
+
+
+def _count_lower(flow: ConfigFlow, identity: Identity) -> int:
+    current = flow.current
+    if current is None or current.version is None or identity.version is None:
+        return 0
+    return flow.lower + 1 if identity.version < current.version else 0
+
+
+def _is_stale(flow: ConfigFlow, identity: Identity) -> bool:
+    if identity.version is None:
+        return False
+    if flow.asked_under is not None:
+        return identity.version < flow.asked_under
+    # No key to judge by: a replica that lags is told from a server restored from a
+    # backup by asking again.
+    return 0 < flow.lower < _LOWER_REPEATED
+
+
+def _on_same_version(flow: ConfigFlow, body: BodyCame, current: Identity) -> _Step:
+    identity = body.identity
+    if identity.versioned != current.versioned:
+        reused = f"$.version: {REUSED}: {identity.version} came with other content"
+        return _refuse(flow, BodyCame(identity, (reused,)))
+    if identity.content == current.content:
+        return attrs.evolve(flow, refused=None), (Confirm(),)
+    if flow.offered:
+        # The loop names what it answers for by its version alone, so two with one
+        # version must not wait for it; the next poll brings this one again.
+        return flow, ()
+    return _on_new_version(flow, body)
+
+
+def _on_new_version(flow: ConfigFlow, body: BodyCame) -> _Step:
+    if body.errors:
+        return _refuse(flow, body)
+    if body.identity == flow.refused:
+        return flow, ()
+    offered = (*flow.offered, body.identity)
+    flow = attrs.evolve(flow, offered=offered, refused=None)
+    return flow, (Stage(body.identity),)
+
+
+def _refuse(flow: ConfigFlow, body: BodyCame) -> _Step:
+    reported = body.identity == flow.refused
+    flow, restore = _restore(attrs.evolve(flow, refused=body.identity))
+    if reported:
+        return flow, restore
+    return flow, (Refuse(body.identity, body.errors), *restore)
+
+
+# -- the loop and the disk -------------------------------------------------------------
+def _on_restored(flow: ConfigFlow, event: Restored, at: _Moment) -> _Step:
+    if flow.current is not None:
+        return flow, ()
+    return attrs.evolve(flow, offered=(event.identity,)), ()
+
+
+def _on_applied(flow: ConfigFlow, event: Applied, at: _Moment) -> _Step:
+    place = _find(flow, event.version)
+    identity, rest = flow.offered[place], flow.offered[place + 1 :]
+    return attrs.evolve(flow, applied=identity, offered=rest), (Keep(identity),)
+
+
+def _on_refused(flow: ConfigFlow, event: Refused, at: _Moment) -> _Step:
+    place = _find(flow, event.version)
+    rest = flow.offered[:place] + flow.offered[place + 1 :]
+    return attrs.evolve(flow, refused=flow.offered[place], offered=rest), ()
+
+
+def _find(flow: ConfigFlow, version: int) -> int:
+    for place, identity in enumerate(flow.offered):
+        if identity.version == version:
+            return place
+    raise LookupError(f"version {version} is not staged")
+
+
+def _on_tick(flow: ConfigFlow, event: Tick, at: _Moment) -> _Step:
+    return flow, ()
+
+
+_RULES: Mapping[type, _Rule] = {
+    KeySeen: _on_key_seen,
+    KeyUnknown: _on_key_unknown,
+    BodyCame: _on_body,
+    NotModified: _on_not_modified,
+    Fault: _on_fault,
+    Unauthorized: _on_unauthorized,
+    NotFound: _on_not_found,
+    ApiKeyChanged: _on_api_key_changed,
+    Restored: _on_restored,
+    Applied: _on_applied,
+    Refused: _on_refused,
+    Tick: _on_tick,
+}

@@ -7,11 +7,35 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
+
+from runner import (
+    Account,
+    Action,
+    Bar,
+    Deal,
+    Denial,
+    Deny,
+    OrderIntent,
+    OrderRequest,
+    OrderResult,
+    Outcome,
+    PauseReason,
+    RunnerStatus,
+    Side,
+    StrategyConfig,
+    SymbolSpec,
+    Tick,
+    Timeframe,
+    TradeConfig,
+    TradingState,
+)
 
 
 def _free_port() -> int:
@@ -58,11 +82,11 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def redis_url(redis_server: str) -> Iterator[str]:
+def redis_url(redis_server: str) -> str:
     """The URL of the real redis-server, emptied for this test."""
     with redis.Redis.from_url(redis_server) as client:
         client.flushall()
-    yield redis_server
+    return redis_server
 
 
 @pytest.fixture(scope="session")
@@ -72,3 +96,161 @@ def market_data() -> Path:
     if not folder:
         pytest.skip("MT5RUNNER_DATA names no folder with market data")
     return Path(folder)
+
+
+class MemoryState:
+    """Durable values of a plugin, kept in memory."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+
+    def get(self, key: str) -> Any | None:
+        """Return the value of *key*, or None."""
+        return self.values.get(key)
+
+    def put(self, key: str, value: Any) -> None:
+        """Keep a value."""
+        self.values[key] = value
+
+    def items(self) -> Mapping[str, Any]:
+        """Return everything."""
+        return self.values
+
+
+@pytest.fixture
+def memory_state() -> MemoryState:
+    """An empty state for one plugin."""
+    return MemoryState()
+
+
+@pytest.fixture
+def hook_arguments() -> dict[str, dict[str, Any]]:
+    """Hook to realistic arguments by name."""
+    now = datetime(2026, 3, 4, 9, 30, tzinfo=UTC)
+    account = Account(
+        login=7, server="Demo", currency="USD", balance=10_000.0, equity=9_990.0
+    )
+    config = TradeConfig(
+        version=1,
+        bot_status="ACTIVE",
+        account_status="ACTIVE",
+        subscription_status="ACTIVE",
+    )
+    strategy = StrategyConfig(
+        version=1, bot_strategy_id=1, bot_strategy_class="Bot", bot_status="ACTIVE"
+    )
+    symbol = SymbolSpec(
+        name="XAUUSD",
+        digits=2,
+        point=0.01,
+        tick_size=0.01,
+        tick_value=1.0,
+        contract_size=100.0,
+        volume_min=0.01,
+        volume_max=50.0,
+        volume_step=0.01,
+        currency_base="XAU",
+        currency_profit="USD",
+    )
+    tick = Tick("XAUUSD", now, 2400.10, 2400.30)
+    bar = Bar("XAUUSD", Timeframe.H1, now, 2399.0, 2402.0, 2398.5, 2400.1)
+    intent = OrderIntent(
+        strategy="NewIdea", symbol="XAUUSD", action=Action.OPEN, side=Side.BUY
+    )
+    request = OrderRequest(
+        token="ABCDEFGHIJ",
+        magic=9,
+        symbol="XAUUSD",
+        action=Action.OPEN,
+        side=Side.BUY,
+        volume=0.1,
+    )
+    deal = Deal(
+        ticket=5,
+        position_id=4,
+        symbol="XAUUSD",
+        side=Side.SELL,
+        is_entry=False,
+        volume=0.1,
+        price=2390.0,
+        time=now,
+        profit=-100.0,
+    )
+    status = RunnerStatus(
+        account_id="7",
+        now=now,
+        session="s",
+        host="h",
+        pid=1,
+        runner_version="0",
+        trading_state=TradingState.ACTIVE,
+        account=account,
+        peak_balance=10_000.0,
+    )
+    return {
+        "register_strategies": {},
+        "on_started": {"account": account, "now": now},
+        "on_trade_config_applied": {"config": config, "now": now},
+        "on_strategy_config_applied": {
+            "config": strategy,
+            "changes": ("XAUUSD.stop_loss: 300 -> 250",),
+            "now": now,
+        },
+        "on_config_refused": {
+            "scope": "trade",
+            "version": 2,
+            "errors": ("$.lot_size: must be > 0",),
+            "now": now,
+        },
+        "on_account": {
+            "account": account,
+            "positions": (),
+            "config": config,
+            "now": now,
+        },
+        "on_bar_closed": {"bar": bar},
+        "check_trading": {"account": account, "config": config, "now": now},
+        "check_symbol": {"symbol": symbol, "config": config, "now": now},
+        "check_order": {
+            "intent": intent,
+            "account": account,
+            "positions": (),
+            "symbol": symbol,
+            "tick": tick,
+            "config": config,
+            "now": now,
+        },
+        "choose_volume": {
+            "intent": intent,
+            "account": account,
+            "symbol": symbol,
+            "tick": tick,
+            "config": config,
+        },
+        "on_order_denied": {
+            "intent": intent,
+            "denials": (Denial("guard", Deny("NO", "n=1")),),
+            "now": now,
+        },
+        "on_order_sent": {"request": request, "now": now},
+        "on_order_result": {
+            "request": request,
+            "result": OrderResult(token="ABCDEFGHIJ", outcome=Outcome.FILLED),
+            "now": now,
+        },
+        "on_position_closed": {"deal": deal, "now": now},
+        "on_trading_state_changed": {
+            "state": TradingState.REDUCING,
+            "reasons": (PauseReason("server", "PAUSED"),),
+            "now": now,
+        },
+        "on_plugin_error": {
+            "plugin": "guard",
+            "hook": "check_order",
+            "error": "ValueError: no",
+            "now": now,
+        },
+        "describe_status": {"account": account, "now": now},
+        "choose_heartbeat": {"status": status, "now": now},
+        "on_stopping": {"reason": "asked to", "now": now},
+    }

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from runner.host.discovery import Discovery
     from runner.host.records import LoadFailure, Source, StrategyRecord
 
-NAME = "plugins"
 HELP = "list plugins and strategies: from where, which hooks, what failed and why"
 
 _WIDTH = 80

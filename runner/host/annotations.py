@@ -51,12 +51,12 @@ def spell(hint: Any) -> str:
         return " | ".join(map(spell, members))
     if hint is type(None):
         return "None"
-    arguments = typing.get_args(hint)
+    if hint is ...:
+        return "..."
     origin = typing.get_origin(hint) or hint
-    name = getattr(origin, "__name__", str(origin))
-    if not arguments:
-        return name
-    return f"{name}[{', '.join(map(spell, arguments))}]"
+    name = getattr(origin, "__name__", repr(origin))
+    inner = ", ".join(map(spell, typing.get_args(hint)))
+    return f"{name}[{inner}]" if inner else name
 
 
 def _members(hint: Any) -> tuple[Any, ...]:

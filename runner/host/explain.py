@@ -72,4 +72,4 @@ def _remedy(error: BaseException, folder: Path | None) -> str:
         case SystemExit():
             return "remove the call that ends the program: the file is only imported"
         case _:
-            return "correct that line: it runs when the file is imported"
+            return "correct that line: it runs when mt5runner starts"

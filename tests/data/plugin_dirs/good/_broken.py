@@ -1,0 +1,1 @@
+raise RuntimeError("files that start with _ are the author's own business")

@@ -1,0 +1,3 @@
+"""A sub-package: what it exports counts."""
+
+from .carry import Carry as Carry

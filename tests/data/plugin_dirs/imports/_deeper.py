@@ -1,0 +1,5 @@
+import json
+
+
+def read(name):
+    return json.loads(name)

@@ -1,0 +1,3 @@
+"""Its neighbour cannot be compiled."""
+
+from . import syntax

@@ -1,0 +1,6 @@
+from runner import hookimpl
+
+
+@hookimpl
+def check_order(intent, now=None):
+    return None

@@ -1,0 +1,6 @@
+from runner import Strategy
+
+
+class Awaits(Strategy):
+    async def on_bar(self, bar):
+        return None

@@ -1,0 +1,6 @@
+from runner import hookimpl
+
+
+@hookimpl(hookwrapper=True)
+def on_started():
+    yield

@@ -1,0 +1,6 @@
+from runner import hookimpl
+
+
+@hookimpl
+def register_strategies():
+    yield "Breakout"

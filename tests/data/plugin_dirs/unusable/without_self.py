@@ -1,0 +1,7 @@
+from runner import Plugin, hookimpl
+
+
+class WithoutSelf(Plugin):
+    @hookimpl
+    def on_started():
+        pass

@@ -1,0 +1,6 @@
+from runner import hookimpl
+
+
+@hookimpl
+def on_started():
+    yield

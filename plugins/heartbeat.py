@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -23,6 +22,7 @@ from runner import (
 
 _MINIMUM_GAP = timedelta(seconds=1)
 _GUARD = "drawdown"
+_BEYOND_REASON = 10**15
 _BOT_STATUS = {
     TradingState.ACTIVE: "ACTIVE",
     TradingState.REDUCING: "PAUSED",
@@ -176,11 +176,12 @@ def _decimal(text: str | None) -> Decimal | None:
         value = Decimal(text)
     except InvalidOperation:
         return None
-    return value if value.is_finite() and abs(value) < 10**15 else None
+    return value if value.is_finite() and abs(value) < _BEYOND_REASON else None
 
 
 def _whole(value: float | None) -> int | None:
-    return None if value is None or not math.isfinite(value) else round(value)
+    known = _finite(value)
+    return None if known is None else round(known)
 
 
 def _json(text: str | None) -> Any | None:

@@ -19,6 +19,10 @@ class UnavailableError(Exception):
     """An outside thing could not be reached or gave no answer: the state is unknown."""
 
 
+class FeedError(ValueError):
+    """A feed cannot be read or played; the text says where, what was expected, got."""
+
+
 @attrs.frozen(kw_only=True)
 class Login:
     """The account that a terminal must be on.

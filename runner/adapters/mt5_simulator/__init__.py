@@ -29,7 +29,7 @@ TradeRequest = structs.TradeRequest
 
 drive = driver.drive
 read_symbols = symbols.read_symbols
-FeedError = driver.FeedError
+with_digits = symbols.with_digits
 SymbolsError = symbols.SymbolsError
 
 terminal: Final = SimulatedTerminal()

@@ -22,14 +22,10 @@ from runner.adapters.mt5_simulator.symbols import Symbol
 from runner.adapters.mt5_simulator.terminal import SimulatedTerminal
 from runner.adapters.mt5_simulator.watch import Range
 from runner.core.market import Bar, Tick
-from runner.ports import Feed, TickFeed
+from runner.ports import Feed, FeedError, TickFeed
 
 _MILLISECOND = timedelta(milliseconds=1)
 _MINUTE = timedelta(minutes=1)
-
-
-class FeedError(ValueError):
-    """A feed cannot be played: its order, its symbols or its prices are wrong."""
 
 
 class Driver:

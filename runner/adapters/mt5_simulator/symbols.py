@@ -244,6 +244,29 @@ def resolve_symbols(overrides: object) -> dict[str, dict[str, Any]]:
     return {name: _completed(name, fields) for name, fields in symbols.items()}
 
 
+def with_digits(
+    overrides: Mapping[str, Mapping[str, Any]], digits: Mapping[str, int]
+) -> dict[str, dict[str, Any]]:
+    """Return *overrides* with digits for symbols whose feed shows more of them.
+
+    A feed's prices decide unless the user gave digits: XAUUSD has 2 here, but a feed
+    with prices of 3 decimals makes it 3, and its points a thousandth. Fewer decimals
+    than the symbol has prove nothing.
+
+    Args:
+        overrides: As for `resolve_symbols`.
+        digits: Symbol to the decimals of the feed's prices.
+    """
+    merged = {name: dict(fields) for name, fields in overrides.items()}
+    built_in = built_in_symbols()
+    for name, decimals in digits.items():
+        given = merged.get(name, {})
+        known = built_in.get(name, {}).get("digits", decimals)
+        if decimals > known and not given.keys() & {"digits", "point"}:
+            merged.setdefault(name, {})["digits"] = decimals
+    return merged
+
+
 def _mapping(path: str, value: object, faults: list[str]) -> Mapping[str, object]:
     if isinstance(value, Mapping):
         return cast("Mapping[str, object]", value)

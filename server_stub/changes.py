@@ -154,7 +154,7 @@ def edited_strategy(record: StrategyRecord, sent: Any) -> StrategyRecord:
 
 def _fields(sent: Any, aliases: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
     if not isinstance(sent, dict):
-        return {}, [f"$: must be an object, got {got(sent)}"]
+        raise RefusedError([f"$: must be an object, got {got(sent)}"])
     fields: dict[str, Any] = {}
     errors: list[str] = []
     for name, value in cast("dict[str, Any]", sent).items():

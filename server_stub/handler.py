@@ -198,6 +198,9 @@ class _Handler(BaseHTTPRequestHandler):
     ) -> None:
         """Answer what the standard library refuses in JSON as everything else."""
         self.close_connection = True
+        if self.request_version == "HTTP/0.9":
+            # Not understood so far as to know it; 0.9 itself has no status line.
+            self.request_version = "HTTP/1.0"
         detail = message or HTTPStatus(code).phrase
         cast("HttpServer", self.server).counting(code)
         self._send(ApiError(code, detail).response())

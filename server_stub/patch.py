@@ -77,7 +77,7 @@ def _set_parameter(parameters: dict[str, Any], path: str, value: Any) -> list[st
     if not isinstance(values, dict):
         advice = suggestion(symbol, parameters)
         add = "to add it, send an object of parameters"
-        return [f"{here}.{symbol}: no such symbol here; {advice}; {add}"]
+        return [f"{here}.{symbol}: no such symbol; {add}; {advice}"]
     if value is None:
         cast("dict[str, Any]", values).pop(name, None)
     else:

@@ -81,6 +81,7 @@ def connect(url: str) -> RedisClient:
         socket_connect_timeout=TIMEOUT,
         retry=Retry(NoBackoff(), 1),
         decode_responses=True,
+        encoding_errors="replace",  # one bot's garbage must not hide the others
     )
     return cast("RedisClient", client)
 

@@ -37,7 +37,8 @@ class StubServer:
         store: Where everything is.
         host: Address to listen on.
         port: Port; 0 for any free one.
-        redis_client: Connection to Redis; None for REST alone.
+        redis_client: Connection to Redis, best one of
+            :func:`server_stub.redis_link.connect`; None for REST alone.
         heartbeat_interval: Seconds between two heartbeats of the server.
         admin_key: The administrator's key; None refuses administration.
         extensions: Whether anything beyond the seed is spoken to bots.
@@ -103,7 +104,7 @@ class StubServer:
             self._publisher.sweep(self._watch.look())
             keep = functools.partial(self._keep, self._watch, self._publisher)
             self._run("keeper", keep)
-        self._run("http", self._http.serve_forever)
+        self._run("http", functools.partial(self._http.serve_forever, 0.1))
 
     def stop(self) -> None:
         """Stop serving and wait until every thread has ended; may be called again."""

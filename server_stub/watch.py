@@ -106,25 +106,22 @@ class Watch:
         changed: dict[str, Observation],
     ) -> None:
         now = self._now()
-        heartbeat, config_acks, command_acks, own = answer
+        reading = Reading(
+            heartbeat=texts(answer[0]),
+            config_acks=texts(answer[1]),
+            command_acks=texts(answer[2]),
+        )
+        own = answer[3]
         if not was_up or not own:
             # Redis was away, or has lost our own key too: bots need the time of one
             # heartbeat's life to be seen again before their absence means anything.
             self._grace_until[account] = now + _GRACE
             self.has_lost_keys = True
-        elif heartbeat:
+        elif reading.heartbeat:
             self._grace_until.pop(account, None)
+        grace = now < self._grace_until.get(account, now)
         known = self._bots.get(account, NEVER_SEEN)
-        bot = observed(
-            known,
-            Reading(
-                heartbeat=texts(heartbeat),
-                config_acks=texts(config_acks),
-                command_acks=texts(command_acks),
-            ),
-            now=now,
-            grace=now < self._grace_until.get(account, now),
-        )
+        bot = observed(known, reading, now=now, grace=grace)
         self._bots[account] = bot
         if bot.status is not known.status:
             changed[account] = bot

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any
 
 import attrs
 
@@ -22,6 +22,7 @@ from runner.adapters.redis_control import RedisControl
 from runner.adapters.system_clock import SystemClock
 from runner.ports import Exchange, Fetched, ServerView, UnavailableError
 from runner.wire.documents import BotStatus
+from runner.wire.encoding import as_object
 from runner.wire.heartbeat import BotHeartbeat, ServerHeartbeat
 
 _OK = 200
@@ -146,6 +147,7 @@ def fetch_trade_config_from_api(
 
     Raises:
         UnavailableError: If there is no whole answer, or none with a config.
+        ValueError: If the body is no JSON object.
     """
     with _server(api_url, api_key) as server:
         return _body(server.trade_config(str(mt5_account_id)))
@@ -171,6 +173,7 @@ def fetch_strategy_config_from_api(
 
     Raises:
         UnavailableError: If there is no whole answer, or none with a config.
+        ValueError: If the body is no JSON object.
     """
     with _server(api_url, api_key) as server:
         return _body(server.strategy_config(str(mt5_account_id), strategy_id))
@@ -209,7 +212,7 @@ def _look(
 
 
 @contextmanager
-def _server(api_url: str | None, api_key: str | None) -> Iterator[ConfigHttp]:
+def _server(api_url: str | None, api_key: str | None) -> Generator[ConfigHttp]:
     key = api_key or os.environ.get("MT5RUNNER_API_KEY")
     server = ConfigHttp(_setting(api_url, "MT5RUNNER_API_URL"), api_key=lambda: key)
     try:
@@ -219,7 +222,7 @@ def _server(api_url: str | None, api_key: str | None) -> Iterator[ConfigHttp]:
 
 
 def _body(fetched: Fetched) -> dict[str, Any]:
-    if fetched.status == _OK and isinstance(fetched.body, dict):
-        return cast("dict[str, Any]", fetched.body)
-    detail = fetched.detail or "the body is no JSON object"
-    raise UnavailableError(f"HTTP {fetched.status}: {detail}")
+    if fetched.status != _OK:
+        detail = fetched.detail or "no detail"
+        raise UnavailableError(f"HTTP {fetched.status}: {detail}")
+    return as_object("body", fetched.body)

@@ -12,6 +12,7 @@ import attrs
 from runner.core.account import Account
 from runner.core.market import Bar, SymbolSpec, Tick, Timeframe
 from runner.core.orders import Deal, OrderRequest, OrderResult, Position
+from runner.core.settings import EMPTY
 from runner.wire.events import WakeUp
 
 
@@ -173,8 +174,8 @@ class Exchange:
     account: str
     heartbeat: Mapping[str, str] | None = None
     strategy_ids: tuple[int, ...] = ()
-    config_acks: Mapping[str, str] = attrs.field(factory=dict)
-    command_acks: Mapping[str, str] = attrs.field(factory=dict)
+    config_acks: Mapping[str, str] = EMPTY
+    command_acks: Mapping[str, str] = EMPTY
     renew_lease: bool = False
 
 
@@ -194,7 +195,7 @@ class ServerView:
 
     server_heartbeat: Mapping[str, str] | None = None
     trade_version: int | None = None
-    strategy_versions: Mapping[int, int | None] = attrs.field(factory=dict)
+    strategy_versions: Mapping[int, int | None] = EMPTY
     command: Mapping[str, str] | None = None
     fleet_command: Mapping[str, str] | None = None
     lease_held: bool | None = None

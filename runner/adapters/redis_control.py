@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import attrs
 import redis
@@ -90,8 +90,8 @@ class _Part:
         return self.commands
 
     def failure(self, replies: Sequence[_Reply]) -> Exception | None:
-        nested = replies[-1] if self.is_transaction else None
-        inner = nested if isinstance(nested, list) else []
+        executed = replies[-1] if self.is_transaction else None
+        inner = cast("Sequence[_Reply]", executed) if isinstance(executed, list) else ()
         return next((r for r in [*replies, *inner] if isinstance(r, Exception)), None)
 
 

@@ -43,7 +43,7 @@ Ask = Callable[[ConfigServer], Fetched]
 class Office(Protocol):
     """What a scope needs of the worker around it."""
 
-    def emit(self, event: LinkEvent) -> None:
+    def emit(self, event: LinkEvent, /) -> None:
         """Tell the loop."""
         ...
 

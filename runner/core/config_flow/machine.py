@@ -100,7 +100,7 @@ class ConfigFlow:
         may_restore: Whether the disk has not been tried yet.
     """
 
-    timing: Timing = Timing()
+    timing: Timing = attrs.field(factory=Timing)
     applied: Identity | None = None
     offered: tuple[Identity, ...] = ()
     refused: Identity | None = None

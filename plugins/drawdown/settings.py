@@ -87,13 +87,16 @@ class DailyReset:
 
     def latest(self, now: datetime) -> datetime:
         """Return the newest reset that is not after *now*, in UTC."""
-        today = now.astimezone(self.zone).date()
-        return max(at for at in (self._on(today - _DAY), self._on(today)) if at <= now)
+        return max(at for at in self._around(now) if at <= now)
 
     def following(self, now: datetime) -> datetime:
         """Return the first reset after *now*, in UTC."""
+        return min(at for at in self._around(now) if at > now)
+
+    def _around(self, now: datetime) -> list[datetime]:
+        # Two days each way, since a zone that crosses the date line skips a date.
         today = now.astimezone(self.zone).date()
-        return min(at for at in (self._on(today), self._on(today + _DAY)) if at > now)
+        return [self._on(today + days * _DAY) for days in (-2, -1, 0, 1, 2)]
 
     def _on(self, day: date) -> datetime:
         return datetime.combine(day, self.time, self.zone).astimezone(UTC)

@@ -55,11 +55,17 @@ def from_record(record: Any, reset: DailyReset) -> Marks:
     fields = _object("$", record)
     if fields.get("format") != FORMAT:
         raise RecordError("$.format", f"{FORMAT}", fields.get("format"))
+    for name in ("daily", "maximum"):
+        if name not in fields:
+            raise RecordError(f"$.{name}", "a latch or null", None)
+    is_estimated = fields.get("is_estimated")
+    if not isinstance(is_estimated, bool):
+        raise RecordError("$.is_estimated", "true or false", is_estimated)
     day_start = _time("$.day_start", fields.get("day_start"))
     return Marks(
         day_start=day_start,
         day_end=reset.following(day_start),
-        is_estimated=fields.get("is_estimated") is not False,
+        is_estimated=is_estimated,
         **{name: _figure(f"$.{name}", fields.get(name)) for name in _FIGURES},
         daily=_latch("$.daily", fields.get("daily")),
         maximum=_latch("$.maximum", fields.get("maximum")),

@@ -133,7 +133,10 @@ class Store:
 
     def accounts(self) -> list[AccountRecord]:
         """Return every account, in the order of its id."""
-        query = "SELECT mt5_account_id, version, document FROM accounts ORDER BY 1"
+        query = (
+            "SELECT mt5_account_id, version, document FROM accounts "
+            "ORDER BY length(mt5_account_id), mt5_account_id"
+        )
         return [_account(row) for row in self._rows(query)]
 
     def account(self, mt5_account_id: str) -> AccountRecord | None:

@@ -209,8 +209,11 @@ function strategyCard(strategy) {
 async function refresh() {
   const fleet = await ask("GET", "/api/admin/fleet/");
   const action = fleet.fleet_command && fleet.fleet_command.action;
+  const focused = document.activeElement && document.activeElement.getAttribute("aria-label");
   byId("accounts").replaceChildren(
     ...fleet.accounts.flatMap((account) => accountRows({ ...account, fleet_action: action })));
+  const again = [...byId("accounts").querySelectorAll("button")].find((button) => button.getAttribute("aria-label") === focused);
+  if (again) again.focus();
   byId("state").textContent = { up: "Redis is up", down: "Redis is down: bots are not seen", none: "without Redis: bots are not seen" }[fleet.redis];
 }
 
@@ -219,17 +222,17 @@ async function start() {
   byId("strategies").replaceChildren(...strategies.strategies.map(strategyCard));
   await refresh();
   signedIn(true);
-  timer = setTimeout(again, INTERVAL);
+  timer = setTimeout(tick, INTERVAL);
 }
 
-async function again() {
+async function tick() {
   try {
     await refresh();
   } catch (error) {
     if (error.status === 401 || error.status === 403) return signOut(error.message);
     byId("state").textContent = "the server does not answer";
   }
-  timer = setTimeout(again, INTERVAL);
+  timer = setTimeout(tick, INTERVAL);
 }
 
 byId("sign-in").onsubmit = async (event) => {
@@ -245,5 +248,10 @@ byId("sign-in").onsubmit = async (event) => {
 };
 byId("sign-out").onclick = () => signOut();
 
+// A link may carry the key after #: that part never leaves the browser. Not kept in the address.
+if (location.hash.startsWith("#key=")) {
+  sessionStorage.setItem(KEY, decodeURIComponent(location.hash.slice(5)));
+  history.replaceState(null, "", location.pathname);
+}
 if (sessionStorage.getItem(KEY)) start().catch((error) => signOut(error.message));
 else signedIn(false);

@@ -252,7 +252,7 @@ def test_accounts_are_created_and_listed(server: Server) -> None:
 
     assert 201 == status
     assert 200 == server.get("/api/bot/trade-config/42/", key=made["api_key"])[0]
-    assert ["123456", "42", "7"] == [a["mt5_account_id"] for a in listed["accounts"]]
+    assert ["7", "42", "123456"] == [a["mt5_account_id"] for a in listed["accounts"]]
     assert "api_key" not in json.dumps(listed)
 
 
@@ -432,7 +432,7 @@ def test_the_fleet_shows_asked_and_applied(server: Server) -> None:
     server.ask("POST", "/api/admin/command/", STOP)
 
     _, body = result(server.ask("GET", "/api/admin/fleet/"))
-    bot, other = body["accounts"]
+    other, bot = body["accounts"]
 
     assert "up" == body["redis"]
     assert ("123456", "PAUSED") == (bot["mt5_account_id"], bot["observed_status"])
@@ -475,7 +475,7 @@ def test_the_fleet_of_bots_that_speak_only_the_seed(server: Server) -> None:
         assert bot["applied_trade_config_version"] is None
         assert {} == bot["applied_strategy_versions"]
         assert [] == bot["config_errors"]
-    assert {"trade": "{"} == body["accounts"][0]["config_acks"]
+    assert {"trade": "{"} == body["accounts"][1]["config_acks"]
 
 
 def test_metrics_are_prometheus_text(server: Server) -> None:

@@ -47,9 +47,10 @@ class Raised:
             if not frame.filename.startswith(_MACHINERY)
         ]
 
-    def traceback(self) -> str:
-        """Return the traceback, cut to the author's own frames."""
-        return "".join(traceback.format_list(self.frames())) + str(self)
+    def report(self) -> str:
+        """Return the error's line, and below it the author's own frames."""
+        frames = "".join(traceback.format_list(self.frames())).rstrip()
+        return f"{self}\n{frames}" if frames else str(self)
 
 
 def attempt(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | Raised:

@@ -34,7 +34,7 @@ def explain(
         name=name,
         source=source,
         message=str(raised),
-        remedy=_remedy(raised.error, folder),
+        remedy=_remedy(raised.error, folder, has_place=bool(file)),
         file=file,
         line=line,
         trace=tuple(
@@ -56,7 +56,7 @@ def _place(raised: Raised, folder: Path | None) -> tuple[str, int | None]:
     return (own[-1].filename, own[-1].lineno) if own else ("", None)
 
 
-def _remedy(error: BaseException, folder: Path | None) -> str:
+def _remedy(error: BaseException, folder: Path | None, *, has_place: bool) -> str:
     match error:
         case SyntaxError():
             return "correct that line"
@@ -71,5 +71,7 @@ def _remedy(error: BaseException, folder: Path | None) -> str:
             return "correct the import"
         case SystemExit():
             return "remove the call that ends the program: the file is only imported"
+        case _ if not has_place:
+            return "correct the entry point, or install the distribution anew"
         case _:
             return "correct that line: it runs when mt5runner starts"

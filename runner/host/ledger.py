@@ -50,7 +50,7 @@ class FailureLedger:
         count = before.count + 1 if before else 1
         self._rows[plugin, hook] = Failing(count, str(error), state)
         if before is None:
-            _log.error("%s failed in %s: %s", plugin, hook, error.traceback())
+            _log.error("%s failed in %s: %s", plugin, hook, error.report())
 
     def succeeded(self, plugin: str, hook: str) -> None:
         """Record a success, which ends the hook's row of failures."""

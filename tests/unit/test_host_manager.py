@@ -521,7 +521,7 @@ def test_failures_in_a_row_are_counted_and_cleared_by_a_success(
     assert {} == host.failures
     assert 2 == len(caplog.records)
     first, last = (record.getMessage() for record in caplog.records)
-    assert first.startswith("plugin failed in on_started:")
+    assert first.startswith("plugin failed in on_started: ValueError: no\n  File ")
     assert "in called" in first
     assert "pluggy" not in first
     assert "plugin works in on_started again, failures: 3" == last

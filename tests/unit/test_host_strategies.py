@@ -1,0 +1,470 @@
+"""One strategy as the loop sees it: its intents, its errors, its pauses."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
+
+import attrs
+import pytest
+
+from runner import (
+    Account,
+    Action,
+    Bar,
+    BarSeries,
+    Deny,
+    Intents,
+    OrderIntent,
+    Parameters,
+    Position,
+    Side,
+    Strategy,
+    SymbolSpec,
+    Tick,
+    Timeframe,
+    TradeConfig,
+    hookimpl,
+)
+from runner.core.failures import FailurePolicy, HealthState
+from runner.host.manager import PluginHost
+from runner.host.records import BUILT_IN, PluginError, StrategyRecord
+from runner.host.strategies import HostedStrategy, bars_needed
+
+NOW = datetime(2026, 3, 4, 10, tzinfo=UTC)
+BAR = Bar("EURUSD", Timeframe.H1, NOW - timedelta(hours=1), 1.1, 1.2, 1.0, 1.15)
+GOLD = attrs.evolve(BAR, symbol="XAUUSD")
+TICK = Tick("EURUSD", NOW, 1.1, 1.1002)
+
+
+class Context:
+    """A context with two symbols, and a position in a third one."""
+
+    def __init__(self, strategy_id: int | None = 4) -> None:
+        self.now = NOW
+        self.strategy_id = strategy_id
+        self.parameters: Mapping[str, Any] = {
+            "EURUSD": Parameters(),
+            "XAUUSD": Parameters(),
+        }
+
+    @property
+    def account(self) -> Account:
+        """Not known yet: what touches it at the wrong time is seen."""
+        raise RuntimeError("the account is unknown")
+
+    def bars(self, symbol: str) -> BarSeries:
+        """Return an empty series."""
+        return BarSeries(symbol, Timeframe.H1, 10)
+
+    def tick(self, symbol: str) -> Tick | None:
+        """Return the quote."""
+        return TICK
+
+    def symbol(self, name: str) -> SymbolSpec:
+        """Know no symbol."""
+        raise KeyError(name)
+
+    def positions(self, symbol: str | None = None) -> Sequence[Position]:
+        """Return one old position in GBPUSD."""
+        held = Position(
+            ticket=1,
+            symbol="GBPUSD",
+            side=Side.BUY,
+            volume=0.1,
+            opened_at=NOW,
+            open_price=1.3,
+        )
+        return [held] if symbol in {None, "GBPUSD"} else []
+
+    def is_flat(self, symbol: str) -> bool:
+        """Say whether nothing is held."""
+        return symbol != "GBPUSD"
+
+
+class Scripted(Strategy):
+    """Does on each call what the test says."""
+
+    script: ClassVar[Callable[[Any, Any], Any]] = lambda strategy, given: None
+    started = 0
+    stopped = 0
+
+    def on_start(self) -> None:
+        """Count."""
+        type(self).started += 1
+
+    def on_stop(self) -> None:
+        """Count."""
+        type(self).stopped += 1
+
+    def on_bar(self, bar: Bar) -> Intents:
+        """Do as told."""
+        answer: Intents = type(self).script(self, bar)
+        return answer
+
+    def on_tick(self, tick: Tick) -> Intents:
+        """Do as told."""
+        answer: Intents = type(self).script(self, tick)
+        return answer
+
+
+def _scripted(script: Callable[[Any, Any], Any]) -> type[Scripted]:
+    return type("Bot", (Scripted,), {"script": script})
+
+
+def _hosted(
+    cls: type[Strategy],
+    host: PluginHost | None = None,
+    strategy_id: int | None = 4,
+    **policy: Any,
+) -> HostedStrategy:
+    return HostedStrategy(
+        StrategyRecord(name=cls.__name__, cls=cls, source=BUILT_IN),
+        Context(strategy_id),
+        host or PluginHost(),
+        policy=FailurePolicy(**policy),
+    )
+
+
+def _raise(error: BaseException) -> Any:
+    raise error
+
+
+# -- what it returns -------------------------------------------------------------------
+def _one(strategy: Strategy, given: Any) -> Intents:
+    return strategy.buy("EURUSD")
+
+
+def _generated(strategy: Strategy, given: Any) -> Iterator[OrderIntent]:
+    yield strategy.buy("EURUSD")
+    yield strategy.close("XAUUSD")
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        (lambda strategy, given: None, []),
+        (lambda strategy, given: [], []),
+        (_one, [(Action.OPEN, "EURUSD")]),
+        (lambda s, given: (s.buy("EURUSD"),), [(Action.OPEN, "EURUSD")]),
+        (_generated, [(Action.OPEN, "EURUSD"), (Action.CLOSE, "XAUUSD")]),
+        (lambda s, given: s.close("GBPUSD"), [(Action.CLOSE, "GBPUSD")]),
+    ],
+    ids=["none", "empty", "one", "tuple", "generator", "exit of an old symbol"],
+)
+def test_none_one_and_several_intents_become_a_list(
+    script: Callable[[Any, Any], Any], expected: list[tuple[Action, str]]
+) -> None:
+    """A strategy may return nothing, one intent or any iterable of them."""
+    hosted = _hosted(_scripted(script))
+
+    from_bar = hosted.on_bar(BAR, NOW)
+    from_tick = hosted.on_tick(TICK, NOW)
+
+    assert expected == [(intent.action, intent.symbol) for intent in from_bar]
+    assert from_bar == from_tick
+    assert HealthState.RUNNING is hosted.health.state
+
+
+FOREIGN = OrderIntent(
+    strategy="Other", strategy_id=4, symbol="EURUSD", action=Action.CLOSE
+)
+
+
+@pytest.mark.parametrize(
+    ("script", "error"),
+    [
+        (
+            lambda s, given: True,
+            "TypeError: expected OrderIntent, several, or None; got True",
+        ),
+        (
+            lambda s, given: "buy",
+            "TypeError: expected OrderIntent, several, or None; got 'b'",
+        ),
+        (
+            lambda s, given: [s.buy("EURUSD"), None],
+            "TypeError: expected OrderIntent, several, or None; got None",
+        ),
+        (
+            lambda s, given: FOREIGN,
+            "ValueError: expected an intent of strategy Bot with id 4, got one of Oth",
+        ),
+        (
+            lambda s, given: attrs.evolve(s.buy("EURUSD"), strategy_id=5),
+            "ValueError: expected an intent of strategy Bot with id 4, got one of Bot",
+        ),
+        (
+            lambda s, given: s.buy("USDJPY"),
+            "ValueError: expected an intent in one of its symbols (EURUSD, XAUUSD), ",
+        ),
+        (
+            lambda s, given: s.buy("GBPUSD"),
+            "ValueError: expected an intent in one of its symbols (EURUSD, XAUUSD), ",
+        ),
+        (lambda s, given: s.buy("EURUSD", volume=-1), "ValueError: volume: must be"),
+        (lambda s, given: 1 / 0, "ZeroDivisionError: division by zero"),
+        (lambda s, given: _raise(SystemExit(1)), "SystemExit: 1"),
+        (
+            lambda s, given: (_raise(ValueError("late")) for _ in "x"),
+            "ValueError: late",
+        ),
+    ],
+)
+def test_what_it_raises_or_returns_wrongly_is_its_own_failure(
+    script: Callable[[Any, Any], Any], error: str
+) -> None:
+    """No intent of such a call is carried out, not even the sound ones."""
+    host = PluginHost()
+    hosted = _hosted(_scripted(script), host)
+
+    assert [] == hosted.on_bar(BAR, NOW)
+    assert HealthState.PAUSED is hosted.health.state
+    assert hosted.health.error.startswith(error)
+    assert host.failures["Bot-4"].startswith(f"on_bar EURUSD: {error}")
+
+
+def test_an_interrupt_passes() -> None:
+    """Ctrl-C while a strategy computes stops the runner."""
+    hosted = _hosted(_scripted(lambda s, given: _raise(KeyboardInterrupt())))
+
+    with pytest.raises(KeyboardInterrupt):
+        hosted.on_bar(BAR, NOW)
+
+
+# -- pauses ----------------------------------------------------------------------------
+def test_a_failing_strategy_is_paused_retried_and_disabled(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It is called when its pause is over, and not again after the last failure."""
+    caplog.set_level(logging.INFO, "mt5runner.host")
+    calls: list[datetime] = []
+    now = NOW
+
+    def fail(strategy: Strategy, given: Any) -> None:
+        calls.append(now)
+        raise ValueError("no")
+
+    host = PluginHost()
+    hosted = _hosted(_scripted(fail), host, limit=3)
+    while now < NOW + timedelta(hours=1):
+        hosted.on_bar(BAR, now)
+        now += timedelta(seconds=10)
+
+    assert [NOW + timedelta(seconds=s) for s in (0, 30, 90)] == calls
+    assert HealthState.DISABLED is hosted.health.state
+    assert {"Bot-4": "on_bar EURUSD: ValueError: no (3 in a row); disabled"} == (
+        host.failures
+    )
+    assert [
+        "Bot-4 failed in on_bar EURUSD: ValueError: no",
+        "Bot-4 is paused until 2026-03-04T10:00:30Z; failures in a row: 1",
+        "Bot-4 is disabled; failures in a row: 3",
+    ] == [record.getMessage().splitlines()[0] for record in caplog.records]
+
+
+def test_a_success_ends_the_pause() -> None:
+    """Failures in a row are what counts."""
+    healthy = [False, True, False, True, False, True]
+
+    def sometimes(strategy: Strategy, given: Any) -> Intents:
+        return strategy.buy("EURUSD") if healthy.pop(0) else _raise(ValueError())
+
+    host = PluginHost()
+    hosted = _hosted(_scripted(sometimes), host, limit=2)
+    now = NOW
+    intents = []
+    for _ in range(6):
+        intents += hosted.on_bar(BAR, now)
+        now += timedelta(minutes=1)
+
+    assert 3 == len(intents)
+    assert HealthState.RUNNING is hosted.health.state
+    assert {} == host.failures
+
+
+def test_a_strategy_that_fails_in_one_symbol_is_not_saved_by_another() -> None:
+    """Bars of a sound symbol do not hide that the other one always fails."""
+
+    def fail_on_gold(strategy: Strategy, given: Bar) -> Intents:
+        return _raise(ValueError()) if given.symbol == "XAUUSD" else None
+
+    hosted = _hosted(_scripted(fail_on_gold), limit=3)
+    now = NOW
+    for _ in range(3):
+        hosted.on_bar(BAR, now)
+        hosted.on_bar(GOLD, now)
+        now += timedelta(hours=1)
+
+    assert HealthState.DISABLED is hosted.health.state
+
+
+def test_one_failing_strategy_is_none_of_the_others_business() -> None:
+    """The other strategy of the account trades on."""
+    host = PluginHost()
+    failing = _hosted(_scripted(lambda s, given: 1 / 0), host, strategy_id=1)
+    sound = _hosted(_scripted(_one), host, strategy_id=2)
+
+    assert [] == failing.on_bar(BAR, NOW)
+    assert 1 == len(sound.on_bar(BAR, NOW))
+    assert ["Bot-1"] == list(host.failures)
+
+
+def test_new_parameters_give_a_disabled_strategy_another_chance() -> None:
+    """What the server corrected needs no restart of the runner."""
+    host = PluginHost()
+    hosted = _hosted(_scripted(lambda s, given: 1 / 0), host, limit=1)
+    hosted.on_bar(BAR, NOW)
+    disabled = hosted.health.state
+
+    hosted.renew()
+
+    assert HealthState.DISABLED is disabled
+    assert HealthState.RUNNING is hosted.health.state
+    assert {} == host.failures
+
+
+# -- start and stop --------------------------------------------------------------------
+def test_it_is_started_once_and_stopped_once() -> None:
+    """A bar starts it if nobody did; the end takes its hooks off the host."""
+    cls = _scripted(lambda s, given: None)
+    host = PluginHost()
+    hosted = _hosted(cls, host)
+
+    hosted.start(NOW)
+    hosted.on_bar(BAR, NOW)
+    hosted.on_tick(TICK, NOW)
+    registered = list(host.plugins)
+    hosted.stop(NOW)
+
+    assert (1, 1) == (cls.started, cls.stopped)
+    assert ["Bot-4"] == registered
+    assert {} == host.plugins
+
+
+def test_a_start_that_fails_is_tried_again_when_due() -> None:
+    """A strategy that cannot start yet is paused like any other, and made anew."""
+    made: list[Strategy] = []
+
+    class Late(Scripted):
+        """Can start at the second try."""
+
+        def on_start(self) -> None:
+            """Fail once."""
+            made.append(self)
+            if len(made) == 1:
+                raise OSError("not yet")
+
+    host = PluginHost()
+    hosted = _hosted(Late, host)
+
+    hosted.start(NOW)
+    after_failure = (hosted.health.state, dict(host.plugins), dict(host.failures))
+    hosted.on_bar(BAR, NOW + timedelta(seconds=1))
+    hosted.on_bar(BAR, NOW + timedelta(seconds=30))
+
+    assert (
+        HealthState.PAUSED,
+        {},
+        {"Late-4": "on_start: OSError: not yet; paused until 2026-03-04T10:00:30Z"},
+    ) == after_failure
+    assert 2 == len(made)
+    assert made[0] is not made[1]
+    assert HealthState.RUNNING is hosted.health.state
+    assert {} == host.failures
+
+
+def test_an_init_that_raises_is_a_failed_start() -> None:
+    """No part of an author's class can stop the runner."""
+
+    class Broken(Scripted):
+        """Cannot be made."""
+
+        def __init__(self, context: Any) -> None:
+            super().__init__(context)
+            raise SystemExit("no licence")
+
+    hosted = _hosted(Broken)
+
+    hosted.start(NOW)
+
+    assert "SystemExit: no licence" == hosted.health.error
+
+
+def test_a_stop_that_fails_still_takes_it_off_the_host(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The end of one strategy cannot be refused by it."""
+
+    class Clinging(Scripted):
+        """Will not stop."""
+
+        def on_stop(self) -> None:
+            """Fail."""
+            raise ValueError("never")
+
+    host = PluginHost()
+    hosted = _hosted(Clinging, host)
+    hosted.start(NOW)
+
+    hosted.stop(NOW)
+
+    assert {} == host.plugins
+    assert "ValueError: never" in caplog.text
+
+
+# -- as a plugin -----------------------------------------------------------------------
+def test_a_strategy_may_implement_hooks(
+    hook_arguments: dict[str, dict[str, Any]],
+) -> None:
+    """Each instance is a plugin of its own, under its class name and id."""
+
+    class Careful(Scripted):
+        """A strategy that is a guard as well."""
+
+        @hookimpl
+        def check_trading(self, config: TradeConfig) -> Deny | None:
+            return Deny("CAREFUL", f"version={config.version}")
+
+    host = PluginHost()
+    first, second = _hosted(Careful, host, 1), _hosted(Careful, host, None)
+    first.start(NOW)
+    second.start(NOW)
+
+    denials = host.check_trading(**hook_arguments["check_trading"])
+
+    assert ["Careful-1", "Careful"] == [denial.plugin for denial in denials]
+
+
+# -- bars needed -----------------------------------------------------------------------
+@attrs.frozen
+class Periods(Parameters):
+    """Two periods."""
+
+    slow_period: int = 50
+    fast_period: int = 20
+
+
+def _record(answer: Any) -> StrategyRecord:
+    def needed(cls: type[Strategy], parameters: Any) -> Any:
+        return _raise(answer) if isinstance(answer, Exception) else answer
+
+    cls = type("Bot", (Scripted,), {"bars_needed": classmethod(needed)})
+    return StrategyRecord(name="Bot", cls=cls, source=BUILT_IN)
+
+
+def test_the_bars_needed_are_asked_of_the_class() -> None:
+    """The default counts the longest period."""
+    record = StrategyRecord(name="Bot", cls=Scripted, source=BUILT_IN)
+
+    assert 50 == bars_needed(record, Periods())
+    assert 0 == bars_needed(_record(0), Periods())
+
+
+@pytest.mark.parametrize("answer", [KeyError("slow"), None, "50", 1.5, -1, True])
+def test_a_wrong_number_of_bars_is_an_error_of_that_strategy(answer: Any) -> None:
+    """What an author computes from parameters may be anything."""
+    with pytest.raises(PluginError, match="bars_needed: expected a whole number"):
+        bars_needed(_record(answer), Periods())

@@ -75,7 +75,9 @@ def connect(url: str) -> RedisClient:
     """
     # redis-py's own defaults wait up to a minute on a server that never answers.
     # One retry replaces a connection that died while idle; every write is idempotent.
-    client = redis.Redis.from_url(
+    # from_url's types are unknown in one redis-py and absent in the next.
+    make = cast("Any", redis.Redis)
+    client: RedisClient = make.from_url(
         url,
         socket_timeout=TIMEOUT,
         socket_connect_timeout=TIMEOUT,
@@ -83,7 +85,7 @@ def connect(url: str) -> RedisClient:
         decode_responses=True,
         encoding_errors="replace",  # one bot's garbage must not hide the others
     )
-    return cast("RedisClient", client)
+    return client
 
 
 class RedisLink:

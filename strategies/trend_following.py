@@ -7,6 +7,9 @@ import attrs
 from runner import Bar, OrderIntent, Parameters, Strategy
 from strategies.indicators import highest, lowest
 
+_NOISE = 0.001
+"""Points. A close on the threshold itself is not beyond it, in binary neither."""
+
 
 @attrs.frozen(kw_only=True)
 class TrendFollowingParameters(Parameters):
@@ -46,7 +49,7 @@ class TrendFollowingBot(Strategy):
             return None
         parameters: TrendFollowingParameters = self.parameters[symbol]
         bars = self.bars(symbol)
-        margin = parameters.threshold_points * self.symbol(symbol).point
+        margin = (parameters.threshold_points + _NOISE) * self.symbol(symbol).point
         if bar.close > highest(bars.high, parameters.lookback_period) + margin:
             place = self.buy
         elif bar.close < lowest(bars.low, parameters.lookback_period) - margin:

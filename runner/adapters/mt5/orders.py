@@ -277,9 +277,9 @@ def protect_draft(
         room = room_for_stops(spec, quote, generous=True)
         kept = keep_clear(side, wanted, spec, quote, room)
         present = position.sl
-        if present and (
-            kept.stop_loss < present if side is Side.BUY else kept.stop_loss > present
-        ):
+        is_moved = kept.stop_loss != wanted.stop_loss
+        away = -1 if side is Side.BUY else 1
+        if present and is_moved and (kept.stop_loss - present) * away > 0:
             raise OrderError(
                 f"stop loss {wanted.stop_loss} is too near to the quote, and the "
                 f"nearest that is allowed, {kept.stop_loss}, is worse than the present "

@@ -129,6 +129,8 @@ class Quotes:
             if name not in self._read:
                 self.read_timed(name)
         self._read.clear()
+        if self._watch.complaint:
+            raise UnavailableError(self._watch.complaint)
         if not self.newest_ms:
             raise UnavailableError("no quote yet, so the market's time is not known")
         return self._time.utc_ms(self.newest_ms)

@@ -438,8 +438,8 @@ def check_order(
         another guard denies.
 
     *If it raises*, or returns something else, that is a denial with the code
-    ``GUARD_FAILED``, of exits too: a guard that fails keeps positions open, with the
-    stops that lie with the broker.
+    ``GUARD_FAILED``. Exits go on all the same: to fail closed means that exposure does
+    not rise, and an exit lowers it.
 
     *Built-in*: nothing.
 

@@ -109,12 +109,11 @@ def test_wrong_zone_is_told_after_three_fresh_quotes() -> None:
         watch.see(wall_ms(NOW + timedelta(hours=3)), NOW)
         complaints.append(watch.complaint)
 
-    assert [
-        "",
-        "",
+    told = (
         "the trade server's clock is UTC+3, but its zone is set to America/New_York+7 "
-        "which is UTC+2 now: set the server timezone",
-    ] == complaints
+        "which is UTC+2 now: set the server timezone"
+    )
+    assert ["", "", told] == complaints
 
 
 def test_different_wrong_offsets_do_not_add_up() -> None:

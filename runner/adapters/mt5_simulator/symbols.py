@@ -145,7 +145,8 @@ class Symbol:
             self._bid_range = (min(lowest, low), max(highest, high))
         lowest, highest = self._ask_range
         if low + spread < lowest or high + spread > highest:
-            self._ask_range = (min(lowest, low + spread), max(highest, high + spread))
+            ask_low, ask_high = round(low + spread, 8), round(high + spread, 8)
+            self._ask_range = (min(lowest, ask_low), max(highest, ask_high))
 
     def tick(self) -> Tick:
         """Return the latest quote as the module shows it."""

@@ -118,11 +118,15 @@ class Publisher:
     def sweep(self, snapshot: Snapshot) -> None:
         """Write everything again, so that no TTL lapses, and what is still owed.
 
+        Nothing is tried while Redis is known to be away: looking finds its return.
+
         Args:
             snapshot: What the bots report; a bot that has not acknowledged its command
                 is woken again.
         """
         with self._lock:
+            if not self._link.up:
+                return
             accounts = self._store.accounts()
             commands = self._store.commands() if self._extensions else {}
             owed = [*self._owed, *_unacknowledged(accounts, commands, snapshot)]
@@ -131,8 +135,11 @@ class Publisher:
 
     def _tell(self, wake_ups: Sequence[WakeUp]) -> bool:
         named = {w.account for w in wake_ups}
-        accounts = self._store.accounts()
-        told = [a for a in accounts if None in named or a.mt5_account_id in named]
+        if None in named:
+            told = self._store.accounts()
+        else:
+            found = (self._store.account(name) for name in named if name)
+            told = [account for account in found if account is not None]
         commands = self._store.commands() if self._extensions else {}
         return self._write(self._hashes(told, commands)) and self._wake(wake_ups)
 
@@ -167,7 +174,7 @@ class Publisher:
     def _wake(self, wake_ups: Sequence[WakeUp]) -> bool:
         if not self._extensions or not wake_ups:
             return True
-        spread = spread_ms(len(self._store.accounts()))
+        spread = spread_ms(len(self._store.account_ids()))
 
         def queue(pipeline: Pipeline) -> None:
             for wake_up in wake_ups:

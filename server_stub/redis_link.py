@@ -56,7 +56,7 @@ class RedisClient(Protocol):
     """What is used of ``redis.Redis``; every ``redis.Redis`` is one."""
 
     def pipeline(self, transaction: bool = ...) -> Any:
-        """Return a :class:`Pipeline`, in a MULTI if *transaction*."""
+        """Return a pipeline of commands, in a MULTI if *transaction*."""
         ...
 
     def close(self) -> None:
@@ -82,6 +82,7 @@ def connect(url: str) -> RedisClient:
         socket_timeout=TIMEOUT,
         socket_connect_timeout=TIMEOUT,
         retry=Retry(NoBackoff(), 1),
+        protocol=2,  # understood by every Redis, and by those that only speak like one
         decode_responses=True,
         encoding_errors="replace",  # one bot's garbage must not hide the others
     )

@@ -100,11 +100,11 @@ class StubServer:
             announcing=self._announce,
             counting=self._api.count,
         )
+        self._run("http", functools.partial(self._http.serve_forever, 0.1))
         if self._publisher is not None and self._watch is not None:
             self._publisher.sweep(self._watch.look())
             keep = functools.partial(self._keep, self._watch, self._publisher)
             self._run("keeper", keep)
-        self._run("http", functools.partial(self._http.serve_forever, 0.1))
 
     def stop(self) -> None:
         """Stop serving and wait until every thread has ended; may be called again."""
@@ -123,7 +123,10 @@ class StubServer:
     def _keep(self, watch: Watch, publisher: Publisher) -> None:
         due = time.monotonic() + self._interval
         is_failing = False
-        while not self._stopping.wait(min(LOOK_INTERVAL, self._interval)):
+        pause = min(LOOK_INTERVAL, self._interval)
+        took = 0.0
+        while not self._stopping.wait(max(pause, took)):
+            begun = time.monotonic()
             try:
                 snapshot = watch.look()
                 if time.monotonic() >= due or publisher.owes or watch.has_lost_keys:
@@ -134,6 +137,8 @@ class StubServer:
                 if not is_failing:
                     _log.exception("keeping Redis up to date failed; it is retried")
                 is_failing = True
+            # However large the fleet, half of the time is left for requests.
+            took = time.monotonic() - begun
 
     def _announce(self, answer: Answer) -> None:
         if self._publisher is not None:

@@ -139,6 +139,10 @@ class Store:
         )
         return [_account(row) for row in self._rows(query)]
 
+    def account_ids(self) -> list[str]:
+        """Return the id of every account."""
+        return [row[0] for row in self._rows("SELECT mt5_account_id FROM accounts")]
+
     def account(self, mt5_account_id: str) -> AccountRecord | None:
         """Return one account; None if there is none such."""
         query = (

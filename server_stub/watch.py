@@ -69,7 +69,7 @@ class Watch:
         with self._lock:
             was_up = self._link.up
             self.has_lost_keys = False
-            accounts = [record.mt5_account_id for record in self._store.accounts()]
+            accounts = self._store.account_ids()
             changed: dict[str, Observation] = {}
             for start in range(0, len(accounts), _ACCOUNTS_PER_PIPELINE):
                 chunk = accounts[start : start + _ACCOUNTS_PER_PIPELINE]

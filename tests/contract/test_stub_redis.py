@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+import socket
 import subprocess
 import threading
 import time
@@ -469,6 +470,21 @@ def test_redis_may_go_and_come(
 
     said = [m.split()[2] for m in caplog.messages if m.startswith("Redis is")]
     assert ["unavailable,", "back", "unavailable,", "back"] == said
+
+
+def test_a_redis_that_never_answers_holds_nobody_up(servers: Servers) -> None:
+    """Start, REST and changes go on; the fleet says that Redis is down."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
+        server = servers.start(url=url)
+        body = patch(server, "/api/admin/accounts/123456/", {"bot_status": "PAUSED"})
+        fleet = requests.get(
+            f"{server.address}/api/admin/fleet/", headers=ADMIN, timeout=20
+        )
+        server.stop()
+
+    assert 6 == body["version"]
+    assert "down" == fleet.json()["redis"]
 
 
 def test_fifty_writers_leave_the_last_version_in_redis(

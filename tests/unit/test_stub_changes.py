@@ -491,7 +491,7 @@ def test_a_seed_is_planted_whole_or_not_at_all() -> None:
             7,
         ],
         "strategies": [{"id": 1}, {"id": 2, "bot_strategy_class": "A", "x": 1}],
-        "accouts": [],
+        "account_list": [],
     }
 
     with pytest.raises(RefusedError) as caught:
@@ -500,7 +500,7 @@ def test_a_seed_is_planted_whole_or_not_at_all() -> None:
     store.close()
 
     assert [
-        "$.accouts: unknown; a seed has accounts and strategies",
+        "$.account_list: unknown; a seed has accounts and strategies",
         "$.strategies[0].bot_strategy_class: missing",
         "$.strategies[1].x: unknown field",
         "$.accounts[1].mt5_account_id: stands in this file twice",

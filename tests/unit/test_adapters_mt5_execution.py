@@ -483,6 +483,17 @@ def test_order_is_not_sent_on_another_account() -> None:
     assert "ANOTHER ACCOUNT: 2 on 'S' instead of 1 on 'S'" in result.message
 
 
+def test_order_is_not_sent_without_a_link_to_the_server() -> None:
+    """A terminal that has lost its broker is not given orders."""
+    setup = case()
+    setup.terminal.terminal.connected = False
+
+    result = setup.send()
+
+    assert Outcome.NOT_SENT is result.outcome
+    assert "no link to its trade server" in result.message
+
+
 def test_position_that_cannot_be_read_is_not_closed_blindly() -> None:
     """Closing needs the position as it is now."""
     setup = case()
@@ -716,6 +727,63 @@ def test_close_without_deal_number_is_told_by_what_is_left() -> None:
     result = setup.send(CLOSE)
 
     assert (Outcome.FILLED, 0.1, 1.1) == (result.outcome, result.volume, result.price)
+
+
+def test_deal_that_shows_before_its_position_is_waited_for() -> None:
+    """A fill is not taken for stopped out because the position comes later."""
+
+    def fill(terminal: Scripted, request: dict[str, Any]) -> Any:
+        terminal.deals.append(make_deal())
+        return make_answer(10009, deal=9, order=5, volume=0.1, price=1.10012)
+
+    setup = case(fill)
+
+    def show() -> None:
+        if setup.clock.waits:
+            setup.terminal.positions = [make_position()]
+
+    setup.terminal.before["positions_get"] = show
+
+    assert 1.09712 == setup.send().stop_loss
+
+
+def test_netting_order_that_adds_tells_its_own_fill() -> None:
+    """Of a position that grew the order's own part is told, with the common levels."""
+
+    def add(terminal: Scripted, request: dict[str, Any]) -> Any:
+        terminal.positions = [
+            make_position(ticket=3, identifier=3, volume=0.4, comment="other", sl=1.09)
+        ]
+        terminal.deals.append(make_deal(position_id=3, price=1.10012))
+        return make_answer(10009, deal=9, order=5, volume=0.1)
+
+    result = case(add).send()
+
+    assert (3, 0.1, 1.10012, 1.09) == (
+        result.ticket,
+        result.volume,
+        result.price,
+        result.stop_loss,
+    )
+
+
+def test_netting_order_that_reduces_is_given_no_stop() -> None:
+    """What is left is the opposite position, whose stop is not ours to set."""
+
+    def reduce(terminal: Scripted, request: dict[str, Any]) -> Any:
+        terminal.positions = [
+            make_position(ticket=3, identifier=3, type=1, volume=0.2, sl=0.0)
+        ]
+        terminal.deals.append(make_deal(position_id=3, entry=1))
+        return make_answer(10009, deal=9, order=5, volume=0.1)
+
+    setup = case(reduce)
+
+    result = setup.send()
+
+    assert (Outcome.FILLED, 3, 0.1) == (result.outcome, result.ticket, result.volume)
+    assert 1 == len(setup.terminal.sent)
+    assert not setup.clock.waits
 
 
 # -- a fill without its stop -----------------------------------------------------------

@@ -310,7 +310,8 @@ def test_module_takes_every_request(
         ({"magic": -1}, "magic: expected 0 to"),
         ({"magic": 2**63}, "magic: expected 0 to"),
         ({"stop_loss": 200_000.0}, "more than the price of EURUSD"),
-        ({"side": Side.SELL, "take_profit": 200_000.0}, "below zero"),
+        ({"side": Side.SELL, "take_profit": 200_000.0}, "more than the price of"),
+        ({"side": Side.SELL, "take_profit": 110_000.0}, "more than the price of"),
         ({"volume": 0.001}, "lots of EURUSD"),
     ],
 )

@@ -111,7 +111,7 @@ def test_wrong_zone_is_told_after_three_fresh_quotes() -> None:
 
     told = (
         "the trade server's clock is UTC+3, but its zone is set to America/New_York+7 "
-        "which is UTC+2 now: set the server timezone"
+        "which is UTC+2 now: set the server timezone, or this machine's clock"
     )
     assert ["", "", told] == complaints
 

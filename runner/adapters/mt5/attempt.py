@@ -47,11 +47,15 @@ class Budget:
         """Start counting now."""
         return cls(clock, clock.monotonic())
 
+    @property
+    def in_time(self) -> bool:
+        """Whether the order is still young enough to be sent again."""
+        return self.clock.monotonic() - self.started < _SECONDS
+
     def resend(self) -> bool:
-        """Count one more sending; False if it is one too many, or too late."""
+        """Count one more sending; False if it is one too many."""
         self.resends += 1
-        in_time = self.clock.monotonic() - self.started < _SECONDS
-        return in_time and self.resends <= _RESENDS
+        return self.resends <= _RESENDS
 
     def wait(self, seconds: float, *, keep: float = 0.0) -> bool:
         """Wait; False at once if that is too long.

@@ -75,7 +75,7 @@ class Execution:
     def send(self, request: OrderRequest) -> OrderResult:
         """Carry out *request*; every failure is a result, none is raised."""
         try:
-            self._session.account_info()
+            self._session.linked()
             attempt = self._prepare(request)
         except (UnavailableError, OrderError, SymbolError) as error:
             return _result(request, Outcome.NOT_SENT, str(error))
@@ -170,6 +170,8 @@ class Execution:
         self, attempt: Attempt, reaction: Reaction, quote: TickInfo
     ) -> bool:
         budget = attempt.budget
+        if not budget.in_time:
+            return False
         match reaction:
             case Reaction.REFRESH:
                 return budget.resend()
@@ -216,7 +218,7 @@ class Execution:
             self._fillings[attempt.symbol] = attempt.fillings[0]
         if position is None:
             result, opened = self._read_back.opened(request, levels, answer, budget)
-            if opened is not None and levels.stop_loss and not opened.sl:
+            if opened is not None and levels.stop_loss and not result.stop_loss:
                 result = self._add_stop(attempt, draft, result, opened)
         elif request.action is Action.CLOSE:
             result = self._read_back.closed(request, position, answer, budget)

@@ -77,12 +77,7 @@ class Lookup:
             UnavailableError: If a reading failed, the terminal has no link to its
                 server (it would show old things), or the order is still under way.
         """
-        self._session.account_info()
-        info = self._session.answer("terminal_info", self._terminal.terminal_info())
-        if not info.connected:
-            raise UnavailableError(
-                "the terminal has no link to its trade server: what it shows is old"
-            )
+        self._session.linked()
         match request.action:
             case Action.OPEN:
                 result = self._opened(request)

@@ -157,8 +157,12 @@ def keep_clear(
     kept = Levels(
         stop if levels.stop_loss else 0.0, target if levels.take_profit else 0.0
     )
-    if kept.stop_loss < 0 or kept.take_profit < 0:
-        raise OrderError(f"stop or target below zero for {spec.name}: {kept}")
+    for asked, level in (
+        (levels.stop_loss, kept.stop_loss),
+        (levels.take_profit, kept.take_profit),
+    ):
+        if asked and level <= 0:
+            raise OrderError(f"{spec.name}: no stop or target fits below {quote.bid}")
     return kept
 
 
@@ -196,12 +200,16 @@ def open_draft(
         stop_loss=request.stop_loss,
         take_profit=request.take_profit,
     )
-    if request.stop_loss is not None and asked.stop_loss <= 0:
-        raise OrderError(
-            f"stop loss: {request.stop_loss:g} points are more than the price of "
-            f"{spec.name}"
-        )
     levels = _on_grid(asked, spec)
+    for name, distance, level in (
+        ("stop loss", request.stop_loss, levels.stop_loss),
+        ("take profit", request.take_profit, levels.take_profit),
+    ):
+        # A level of zero would be none at all.
+        if distance is not None and level <= 0:
+            raise OrderError(
+                f"{name}: {distance:g} points are more than the price of {spec.name}"
+            )
     room = room_for_stops(spec, quote, generous=generous)
     kept = keep_clear(request.side, levels, spec, quote, room)
     fields = _deal(request, spelling, request.side, spec, quote, filling, deviation)

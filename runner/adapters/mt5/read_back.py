@@ -12,7 +12,9 @@ from typing import TypeVar
 
 import attrs
 
+from runner.adapters.mt5 import terminal as mt5
 from runner.adapters.mt5.attempt import Budget
+from runner.adapters.mt5.readings import side_of
 from runner.adapters.mt5.session import Session
 from runner.adapters.mt5.structs import OrderSendResult, TradeDeal, TradePosition
 from runner.adapters.mt5.terminal import Terminal
@@ -69,17 +71,17 @@ class ReadBack:
         deal: TradeDeal | None = None
         try:
             for _ in _patiently(budget):
-                position = self._position(request, answer)
-                if position is not None:
-                    return self._with_position(result, position, answer), position
                 deal = self._deal(answer)
-                if deal is not None:
-                    break
+                position = self._position(request, answer, deal)
+                if position is not None:
+                    return _with_position(result, position, answer, deal), position
+                if deal is not None and deal.entry == mt5.DEAL_ENTRY_OUT:
+                    break  # it netted with an opposite position
         except UnavailableError as error:
             return _unread(result, answer, error), None
         if deal is None:
             return _unseen(result, answer), None
-        # Stopped out again already, or netted with an opposite position.
+        # Netted, or stopped out again already.
         return (
             attrs.evolve(
                 result,
@@ -194,16 +196,23 @@ class ReadBack:
         )
 
     def _position(
-        self, request: OrderRequest, answer: OrderSendResult
+        self,
+        request: OrderRequest,
+        answer: OrderSendResult,
+        deal: TradeDeal | None,
     ) -> TradePosition | None:
+        """Return the position that an opening made or added to."""
         # A hedging account's position has the number of the order that opened it.
-        if answer.order:
-            rows = self._by_ticket(answer.order)
-            if rows:
-                return rows[0]
-        rows = self._session.answer("positions_get", self._terminal.positions_get())
+        rows = self._by_ticket(answer.order) if answer.order else ()
+        if not rows:
+            rows = self._session.answer("positions_get", self._terminal.positions_get())
         for row in rows:
-            if row.magic == request.magic and request.token in row.comment:
+            is_ours = (
+                row.ticket == answer.order
+                or (deal is not None and row.identifier == deal.position_id)
+                or (row.magic == request.magic and request.token in row.comment)
+            )
+            if is_ours and side_of(row) is request.side:
                 return row
         return None
 
@@ -215,24 +224,27 @@ class ReadBack:
         )
         return rows[0] if rows else None
 
-    def _with_position(
-        self, result: OrderResult, position: TradePosition, answer: OrderSendResult
-    ) -> OrderResult:
-        result = attrs.evolve(
-            result,
-            ticket=position.ticket,
-            stop_loss=position.sl,
-            take_profit=position.tp,
-        )
-        if position.identifier == answer.order or not answer.volume:
-            return attrs.evolve(
-                result, volume=position.volume, price=position.price_open
-            )
-        # A netting account's position is the sum of several orders.
-        deal = self._deal(answer)
-        if deal is None:
-            return result
+
+def _with_position(
+    result: OrderResult,
+    position: TradePosition,
+    answer: OrderSendResult,
+    deal: TradeDeal | None,
+) -> OrderResult:
+    result = attrs.evolve(
+        result,
+        ticket=position.ticket,
+        stop_loss=position.sl,
+        take_profit=position.tp,
+    )
+    if position.identifier == answer.order:
+        return attrs.evolve(result, volume=position.volume, price=position.price_open)
+    # A netting account's position is the sum of several orders.
+    if deal is not None:
         return attrs.evolve(result, volume=deal.volume, price=deal.price)
+    if not answer.volume:
+        return attrs.evolve(result, volume=position.volume, price=position.price_open)
+    return result
 
 
 def _unread(

@@ -103,7 +103,7 @@ class OffsetWatch:
             self.complaint = (
                 f"the trade server's clock is UTC{_signed(measured)}, but its zone is "
                 f"set to {self._time.zone} which is UTC{_signed(expected)} now: set "
-                f"the server timezone"
+                f"the server timezone, or this machine's clock"
             )
 
 

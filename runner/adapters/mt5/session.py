@@ -171,6 +171,20 @@ class Session:
             _log.info("The terminal is back on account %s", info.login)
         return info
 
+    def linked(self) -> None:
+        """Make sure that the account is the right one and the link is up.
+
+        Raises:
+            UnavailableError: If not: orders would go nowhere, and what the terminal
+                shows of earlier ones is old.
+        """
+        self.account_info()
+        info = self.answer("terminal_info", self._terminal.terminal_info())
+        if not info.connected:
+            raise UnavailableError(
+                "the terminal has no link to its trade server: what it shows is old"
+            )
+
     def tell_link(self, *, connected: bool) -> None:
         """Log the link between terminal and trade server, when it stays changed.
 

@@ -23,6 +23,9 @@ MAX_BODY = 1024 * 1024
 IDLE_TIMEOUT = 75.0
 """Seconds without a byte before a connection is closed; above a bot's poll interval."""
 
+# An answer on its way is still sent; Windows wakes a waiting reader only by the latter.
+_NO_MORE = socket.SHUT_RDWR if sys.platform == "win32" else socket.SHUT_RD
+
 Answering = Callable[[Request], Answer]
 Announcing = Callable[[Answer], None]
 Counting = Callable[[int], None]
@@ -92,7 +95,7 @@ class HttpServer(ThreadingHTTPServer):
         with self._opening:
             for connection in self._open:
                 with contextlib.suppress(OSError):
-                    connection.shutdown(socket.SHUT_RD)
+                    connection.shutdown(_NO_MORE)
         self.server_close()
 
 

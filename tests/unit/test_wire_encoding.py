@@ -224,6 +224,7 @@ def test_a_garbage_version_is_an_error(text: str | None) -> None:
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(),
         lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+        max_leaves=8,
     )
 )
 def test_json_round_trips(value: Any) -> None:

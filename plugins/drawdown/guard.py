@@ -33,7 +33,6 @@ log = logging.getLogger("mt5runner.plugins.drawdown")
 
 _PEAKS_EVERY = timedelta(seconds=60)
 _NO_QUOTE_BEFORE = datetime(1980, 1, 1, tzinfo=UTC)
-_UNMEASURED = Deny("DRAWDOWN_UNKNOWN", "the account was not measured yet")
 
 
 class Drawdown(Plugin):
@@ -58,7 +57,8 @@ class Drawdown(Plugin):
         self._before: Account | None = None
         self._config: TradeConfig | None = None
         self._now: datetime | None = None
-        self._verdict: Deny | None = _UNMEASURED
+        self._is_measured = False
+        self._verdict: Deny | None = None
 
     @hookimpl
     def on_account(self, account: Account, config: TradeConfig, now: datetime) -> None:
@@ -76,9 +76,9 @@ class Drawdown(Plugin):
     @hookimpl
     def describe_status(self, account: Account, now: datetime) -> Mapping[str, str]:
         """Report both losses in percent, the block and its reason, peak and reset."""
-        verdict = self._verdict
-        if verdict is _UNMEASURED:
+        if not self._is_measured:
             return {}
+        verdict = self._verdict
         fields = {
             "dd_blocked": "false" if verdict is None else "true",
             "dd_block_reason": "" if verdict is None else str(verdict),
@@ -101,13 +101,14 @@ class Drawdown(Plugin):
             self._store(self._marks, now)
 
     def _measure(self, account: Account, config: TradeConfig, now: datetime) -> None:
-        if account is self._before and config is self._config and now == self._now:
+        is_same = account is self._before and config is self._config
+        if self._is_measured and is_same and now == self._now:
             return
-        # Whatever ends this method early leaves the account unknown, and so denied.
-        self._now, self._verdict = None, _UNMEASURED
+        self._is_measured = False
         verdict = self._judge(account, config, now)
         self._config, self._now = config, now
         self._verdict = verdict if _has_limit(config.risk_config) else None
+        self._is_measured = True
 
     def _judge(
         self, account: Account, config: TradeConfig, now: datetime

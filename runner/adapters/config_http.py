@@ -101,8 +101,8 @@ class ConfigHttp:
         """Say whether the API key is another than the last request carried."""
         try:
             return self._api_key() != self._used_key
-        except OSError:
-            return False  # a key file that is being replaced
+        except Exception:  # noqa: BLE001 - such as a key file that is being replaced
+            return False
 
     def close(self) -> None:
         """Close the connection, also under a request of another thread."""
@@ -110,6 +110,10 @@ class ConfigHttp:
         self._session.close()
 
     def _get(self, path: str) -> Fetched:
+        try:
+            self._used_key = self._api_key()
+        except Exception as error:  # noqa: BLE001 - whatever its provider raises
+            return Fetched(status=0, detail=f"no API key can be had: {error}")
         try:
             with self._deadline:
                 return self._ask(path)
@@ -121,7 +125,6 @@ class ConfigHttp:
             return Fetched(status=0, detail=_reason(error))
 
     def _ask(self, path: str) -> Fetched:
-        self._used_key = self._api_key()
         headers = {"If-None-Match": self._tags[path]} if path in self._tags else {}
         with self._session.get(
             self._base_url + path,

@@ -32,7 +32,8 @@ class Timing:
 
     Attributes:
         poll: Between two requests while Redis is away.
-        missing: Between two requests while the version key is missing.
+        missing: Between two requests while the version key is missing, or announces
+            another version than the server's answer has.
         retry: After no answer, 429 and 5xx.
         slow: After 401, 403 and 404.
     """

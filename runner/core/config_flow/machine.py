@@ -9,6 +9,9 @@ event           when                         what follows
 =============== ============================ ==================================
 KeySeen(v)      v is another than before     an answer is owed, unless v is the
                                              version we have
+KeySeen(v)      v as before, but the body    ask at the slow rate while it stays
+                that came had another        so: a server whose publishing lags,
+                                             or one restored from a backup
 KeySeen(None)   the key is missing           no information: ask at the slow
                                              rate while it stays missing
 KeyUnknown      Redis is away                poll the API
@@ -178,15 +181,25 @@ def _on_key_seen(flow: ConfigFlow, event: KeySeen, at: _Moment) -> _Step:
     version = event.version
     if version is None:
         return _poll(flow, Keys.MISSING, at), ()
-    flow = attrs.evolve(flow, keys=Keys.SEEN, poll_at=math.inf)
-    if version == flow.key:
+    is_news, current = version != flow.key, flow.current
+    if not is_news and _differs(flow, version):
+        return _poll(flow, Keys.DIFFERS, at), ()
+    flow = attrs.evolve(flow, keys=Keys.SEEN, key=version, poll_at=math.inf)
+    if not is_news:
         return flow, ()
-    flow = attrs.evolve(flow, key=version)
-    if flow.current is not None and version == flow.current.version:
+    if current is not None and version == current.version:
         return attrs.evolve(flow, refused=None), ()
     if flow.trouble is Trouble.NOT_FOUND:
         return _ask_now(flow, at), ()
     return attrs.evolve(flow, owed=True), ()
+
+
+def _differs(flow: ConfigFlow, version: int) -> bool:
+    """Say whether the server answered with another version than its key has."""
+    if not flow.is_settled or flow.current is None:
+        return False
+    refused = flow.refused is not None and flow.refused.version in (version, None)
+    return version != flow.current.version and not refused
 
 
 def _on_key_unknown(flow: ConfigFlow, event: KeyUnknown, at: _Moment) -> _Step:
@@ -205,6 +218,7 @@ def _poll(flow: ConfigFlow, keys: Keys, at: _Moment) -> ConfigFlow:
 def _interval(flow: ConfigFlow, keys: Keys) -> float:
     return {
         Keys.SEEN: math.inf,
+        Keys.DIFFERS: flow.timing.missing,
         Keys.MISSING: flow.timing.missing,
         Keys.AWAY: flow.timing.poll,
     }[keys]

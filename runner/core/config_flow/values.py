@@ -21,6 +21,7 @@ class Keys(enum.Enum):
     """What is known about the version key."""
 
     SEEN = "seen"
+    DIFFERS = "differs"
     MISSING = "missing"
     AWAY = "away"
 

@@ -24,14 +24,18 @@ class SqliteState:
 
     Args:
         path: The file; its folder is made if missing.
+        survives_power_cut: Whether a put waits for the disk itself. Without, it
+            survives the death of the process only, and is many times faster: enough
+            for a paper account, whose terminal dies with the process anyway.
 
     Raises:
         StateError: If the file cannot be opened, is damaged, or was written by a
             newer version of the runner.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, survives_power_cut: bool = True) -> None:
         self._path = path
+        self._survives_power_cut = survives_power_cut
         self._lock = threading.Lock()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -56,7 +60,7 @@ class SqliteState:
         run = self._connection.execute
         run("PRAGMA journal_mode = WAL")
         # WAL with the usual NORMAL loses the newest transactions on a power cut.
-        run("PRAGMA synchronous = FULL")
+        run(f"PRAGMA synchronous = {'FULL' if self._survives_power_cut else 'NORMAL'}")
         (verdict,) = run("PRAGMA quick_check(1)").fetchone()
         if verdict != "ok":
             raise self._error(verdict)

@@ -14,7 +14,7 @@ from pathlib import Path
 from runner import __version__
 from runner.adapters.config_http import ConfigHttp
 from runner.adapters.redis_control import RedisControl
-from runner.adapters.state_sqlite import SqliteState, StateError
+from runner.adapters.state_sqlite import SqliteState
 from runner.adapters.system_clock import SystemClock
 from runner.app.plugins import load_plugins, parameters_finder
 from runner.app.terminal import TerminalSetup, open_terminal
@@ -29,7 +29,13 @@ from runner.loop.roster import Roster
 from runner.loop.settings import LoopSettings
 from runner.loop.stop import StopRequest
 from runner.loop.view import View
-from runner.ports import Clock, LeaseHolder, StateStore, UnavailableError
+from runner.ports import (
+    Clock,
+    LeaseHolder,
+    StateError,
+    StateStore,
+    UnavailableError,
+)
 from runner.settings import PREFIX, RunnerSettings, SettingsError, environment, secret
 from runner.strategy import Parameters
 
@@ -89,7 +95,10 @@ def _open_store(settings: RunnerSettings, account: str) -> SqliteState:
     folder = Path(settings.state_dir)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return SqliteState(folder / f"{account}.db")
+        return SqliteState(
+            folder / f"{account}.db",
+            survives_power_cut=settings.terminal != "paper",
+        )
     except (OSError, StateError) as error:
         raise SettingsError(f"state_dir {folder}: {error}") from None
 
@@ -208,7 +217,7 @@ def _take_lease(
             log.warning("nobody can be asked who owns the account: %s", error)
             return None
         if not isinstance(answer, LeaseHolder):
-            return answer
+            return answer  # None where Redis grants no leases
         holder = f"{answer.host}, pid {answer.pid}" if answer.host else answer.session
         if not settings.standby:
             raise _NotReadyError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import importlib.util
 import os
@@ -196,9 +197,8 @@ def check_api(settings: RunnerSettings) -> Iterator[Finding]:
             is_note=True,
         )
     for account in settings.accounts:
-        environ = environment()
         try:
-            key = secret(f"{PREFIX}API_KEY", environ, account)
+            key = secret(f"{PREFIX}API_KEY", environment(), account)
         except SettingsError as error:
             yield Finding(
                 name="api",
@@ -209,13 +209,17 @@ def check_api(settings: RunnerSettings) -> Iterator[Finding]:
             continue
         server = ConfigHttp(
             settings.api_url,
-            api_key=lambda key=key: key,
+            api_key=functools.partial(_given, key),
             header=settings.api_key_header,
             prefix=settings.api_key_prefix,
         )
         answer = server.trade_config(account)
         server.close()
         yield _judge_answer(settings.api_url, account, answer.status, answer.detail)
+
+
+def _given(key: str | None) -> str | None:
+    return key
 
 
 _REMEDIES = {
@@ -240,7 +244,6 @@ def _judge_answer(url: str, account: str, status: int, detail: str) -> Finding:
 
 def check_terminal(settings: RunnerSettings) -> Iterator[Finding]:
     """Connect to the terminal and verify the account."""
-
     account = settings.accounts[0] if settings.accounts else "1"
     try:
         terminal = open_terminal(settings, account, SystemClock())

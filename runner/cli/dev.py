@@ -8,7 +8,7 @@ from runner.cli.flags import add_common_flags, load_settings, setting
 
 HELP = "try everything on this machine: Redis, server, paper account, runner"
 
-_SPEED = 60.0  # a one-minute bar every second
+_SPEED = 600.0  # ten one-minute bars a second
 
 
 def _port(text: str) -> int:
@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--speed",
         type=setting("speed"),
         metavar="N|max",
-        help="market seconds per second (default: 60)",
+        help="market seconds per second (default: 600)",
     )
     parser.add_argument("--feed", metavar="SPEC", help="default: synthetic")
     parser.add_argument(

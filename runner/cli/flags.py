@@ -63,6 +63,6 @@ def load_settings(arguments: argparse.Namespace, **more: Any) -> RunnerSettings:
     flags: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in vars(arguments).items()
-        if name in names and value not in (None, False)
+        if name in names and value is not None and value is not False
     }
     return load(flags | more, environment(), getattr(arguments, "config", None))

@@ -32,11 +32,12 @@ from runner.core.trade_flow import (
 )
 from runner.host.manager import PluginHost
 from runner.loop.view import View
-from runner.ports import Broker, Clock, StateStore, UnavailableError
+from runner.ports import Broker, Clock, StateError, StateStore, UnavailableError
 
 log = logging.getLogger("mt5runner.orders")
 
 _NAMESPACE = "orders"
+_EXPECTED = ("", "Request executed")
 _LOOK_UP_EVERY = 2.0  # seconds between two look-ups of the same lost order
 _SIGHT_WITHIN = 10.0  # seconds in which a terminal shows what it has filled
 
@@ -191,7 +192,17 @@ class OrderDesk:
         return any(flow.request.ticket == ticket for flow in self._unresolved.values())
 
     def _place(self, request: OrderRequest) -> None:
-        self._store.put(_NAMESPACE, request.token, _write(request))
+        try:
+            self._store.put(_NAMESPACE, request.token, _write(request))
+        except StateError as error:
+            # What is not on disk is not sent: a crash would forget it.
+            self._tell(
+                request,
+                OrderResult(
+                    token=request.token, outcome=Outcome.NOT_SENT, message=str(error)
+                ),
+            )
+            return
         flow, _ = OrderFlow(request=request).receive(Stored())
         self._host.on_order_sent(request=request, now=self._view.now)
         result = self._broker.send(request)
@@ -237,11 +248,18 @@ class OrderDesk:
             self._unresolved[token] = flow
             return
         self._unresolved.pop(token, None)
-        self._store.delete(_NAMESPACE, token)
+        self._forget(token)
         if flow.result is not None:
             self._tell(flow.request, flow.result)
         elif flow.stage is Stage.ABANDONED:
             log.warning("order %s left no trace: it was never executed", token)
+
+    def _forget(self, token: str) -> None:
+        try:
+            self._store.delete(_NAMESPACE, token)
+        except StateError as error:
+            # The next start looks it up once more, which does no harm.
+            log.warning("order %s stays on disk: %s", token, error)
 
     def _tell(self, request: OrderRequest, result: OrderResult) -> None:
         _log_result(request, result)
@@ -258,7 +276,7 @@ def _log_result(request: OrderRequest, result: OrderResult) -> None:
             result.price,
             result.stop_loss or "none",
             result.take_profit or "none",
-            f" ({result.message})" if result.message else "",
+            "" if result.message in _EXPECTED else f" ({result.message})",
         )
     elif result.outcome is not Outcome.UNKNOWN:
         log.warning(

@@ -34,7 +34,14 @@ from runner.loop.roster import Member, Roster
 from runner.loop.settings import LoopSettings, Player
 from runner.loop.stop import StopRequest
 from runner.loop.view import View
-from runner.ports import Broker, Clock, MarketData, StateStore, UnavailableError
+from runner.ports import (
+    Broker,
+    Clock,
+    MarketData,
+    StateError,
+    StateStore,
+    UnavailableError,
+)
 from runner.strategy import Strategy
 from runner.wire.heartbeat import ServerHeartbeat
 
@@ -117,6 +124,7 @@ class Loop:
         )
         self._stop = stop
         self._server: ServerHeartbeat | None = None
+        self._epoch = settings.epoch
         self._lease_held: bool | None = None if settings.epoch is None else True
         self._confirmed_at: datetime | None = None
         self._reasons: tuple[PauseReason, ...] = ()
@@ -156,7 +164,7 @@ class Loop:
 
     def _rest(self, has_more: bool) -> None:
         pause = self._settings.cycle
-        if self._player is not None and has_more:
+        if self._player is not None and has_more and self._roster.members:
             pause = min(pause, self._player.pause())
         if pause > 0 and not self._stop.reason:
             self._link.wait(pause)
@@ -167,7 +175,7 @@ class Loop:
         Returns:
             Whether the feed goes on; always True without a player.
         """
-        has_more = self._player.play() if self._player is not None else True
+        has_more = self._play()
         self._hear(self._link.take())
         ticks = self._view.read_ticks(self._symbols())
         bars = self._closed_bars()
@@ -187,6 +195,12 @@ class Loop:
             self._host.on_position_closed(deal=deal, now=self._view.now)
         self._report()
         return has_more
+
+    def _play(self) -> bool:
+        # A recorded market waits for its strategy, so that no bar of it is missed.
+        if self._player is None or not self._roster.members:
+            return True
+        return self._player.play()
 
     def _safe_point(self) -> None:
         """Apply what the server configured.
@@ -221,8 +235,8 @@ class Loop:
                     )
                 case ConfigMissing(scope=scope, detail=detail):
                     self._roster.report(scope, [f"{scope}: {detail}"])
-                case LeaseChanged(held=held):
-                    self._lease_held = held
+                case LeaseChanged(held=held, epoch=epoch):
+                    self._lease_held, self._epoch = held, epoch
                 case ConfigConfirmed(at=at):
                     self._confirmed_at = at
 
@@ -278,7 +292,15 @@ class Loop:
         now = self._clock.monotonic()
         if now - self._peak_saved_at >= _PEAK_SAVED_EVERY:
             self._peak_saved_at = now
-            self._store.put(_ACCOUNT, _PEAK, peak)
+            self._save_peak()
+
+    def _save_peak(self) -> None:
+        if self._peak is None:
+            return
+        try:
+            self._store.put(_ACCOUNT, _PEAK, self._peak)
+        except StateError as error:
+            log.warning("the peak balance was not saved: %s", error)
 
     def _set_state(self, reasons: tuple[PauseReason, ...]) -> None:
         state = trading_state(reasons)
@@ -446,7 +468,7 @@ class Loop:
             account_id=settings.account,
             now=wall,
             session=settings.session,
-            epoch=settings.epoch,
+            epoch=self._epoch,
             host=settings.host,
             pid=settings.pid,
             runner_version=settings.version,
@@ -478,8 +500,7 @@ class Loop:
         log.info("stopping: %s", reason)
         self._roster.stop(self._view.now)
         self._host.on_stopping(reason=reason, now=self._view.now)
-        if self._peak is not None:
-            self._store.put(_ACCOUNT, _PEAK, self._peak)
+        self._save_peak()
         status = self._status(TradingState.STOPPED)
         last = self._host.choose_heartbeat(status=status, now=status.now)
         self._link.stop(last)

@@ -167,8 +167,8 @@ class Roster:
         except PluginError as error:
             return self._refuse(scope, config, [f"$.bot_strategy_class: {error}"], now)
         if config.is_pair_trading:
-            error = "$.is_pair_trading: this version trades single symbols only"
-            return self._refuse(scope, config, [error], now)
+            reason = "$.is_pair_trading: this version trades single symbols only"
+            return self._refuse(scope, config, [reason], now)
         found: tuple[Change, ...] = ()
         waiting: Sequence[str] = ()
         if member is not None and member.hosted.record.cls is not record.cls:

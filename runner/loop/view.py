@@ -32,6 +32,7 @@ class View:
         self.ticks: dict[str, Tick] = {}
         self.error: str = ""
         self._series: dict[tuple[str, Timeframe], BarSeries] = {}
+        self._missed: dict[tuple[str, Timeframe], Sequence[Bar]] = {}
 
     def read_account(self) -> None:
         """Read account and positions; a failed reading leaves both unknown."""
@@ -104,17 +105,21 @@ class View:
         series = BarSeries(symbol, timeframe, capacity)
         bars = self._market.history(symbol, timeframe, capacity)
         if present is not None and len(present):
-            # A bar that closed since is still to be decided on; closed_bars() has
-            # it.
+            # What closed since the last look is still to be decided on, so it is not
+            # history yet: closed_bars() hands it out.
             newest = present.opens_at[-1]
+            self._missed[symbol, timeframe] = [
+                bar for bar in bars if bar.opens_at > newest
+            ]
             bars = [bar for bar in bars if bar.opens_at <= newest]
         series.extend(bars)
         self._series[symbol, timeframe] = series
 
     def closed_bars(self, symbol: str, timeframe: Timeframe) -> Sequence[Bar]:
         """Return the bars that closed since the last call; empty if unreadable."""
+        missed = self._missed.pop((symbol, timeframe), ())
         try:
-            return self._market.closed_bars(symbol, timeframe)
+            return [*missed, *self._market.closed_bars(symbol, timeframe)]
         except UnavailableError as error:
             self.error = str(error)
-            return ()
+            return missed

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,7 +23,9 @@ ADMIN_KEY = "admin-key-of-the-tests"
 DEADLINE = 60.0
 
 
-def wait_until(condition: Callable[[], Any], what: str, within: float = DEADLINE) -> Any:
+def wait_until(
+    condition: Callable[[], Any], what: str, within: float = DEADLINE
+) -> Any:
     """Wait for *condition* to be true and return what it returned."""
     until = time.monotonic() + within
     while not (value := condition()):
@@ -198,3 +201,94 @@ class BarFile:
             )
             writer.writerows(self._rows)
         return self.path
+
+
+def busy_market(folder: Path, bars: int = 4000) -> str:
+    """Write a market with a breakout every few bars and return its feed.
+
+    Twenty bars up, twenty bars down, 50 points each: a strategy with a short look-back
+    and stops of 100 points opens and closes a position every few bars.
+    """
+    specs = []
+    for symbol, start, step, digits in (
+        ("EURUSD", 1.1, 0.0005, 5),
+        ("XAUUSD", 2000.0, 0.5, 2),
+    ):
+        file = BarFile(folder / f"{symbol}.csv")
+        price = start
+        file.add(price, digits=digits)
+        for n in range(bars):
+            price += step if (n // 20) % 2 == 0 else -step
+            file.add(price, digits=digits)
+        specs.append(f"{symbol}={file.write()}")
+    return "csv:" + ",".join(specs)
+
+
+PARAMETERS = {
+    "XAUUSD": {
+        "threshold_points": 0,
+        "stop_loss": 100,
+        "take_profit": 100,
+        "lookback_period": 5,
+    },
+    "EURUSD": {
+        "threshold_points": 0,
+        "stop_loss": 110,
+        "take_profit": 110,
+        "lookback_period": 5,
+    },
+}
+"""Parameters that trade often on `busy_market`."""
+
+
+def seed(**account: Any) -> dict[str, Any]:
+    """Return a seed for the config server: the demo account with busy parameters."""
+    return {
+        "accounts": [
+            {
+                "mt5_account_id": "123456",
+                "api_key": "demo-key",
+                "bot_status": "ACTIVE",
+                "account_status": "ACTIVE",
+                "subscription_status": "ACTIVE",
+                "subscription_expiry": "2099-01-01T00:00:00Z",
+                "current_balance": "10000.0000",
+                "peak_balance": "10000.0000",
+                "risk_config": {
+                    "dd_protection_enabled": True,
+                    "daily_dd_limit_percent": 5.0,
+                    "max_account_dd_percent": 10.0,
+                },
+                "trade_config": {
+                    "enabled_symbols": ["XAUUSD", "EURUSD"],
+                    "lot_size": 0.01,
+                    "auto_pause_on_news": False,
+                    "dynamic_position_sizing_enabled": False,
+                },
+                "active_bot_id": 1,
+            }
+            | account
+        ],
+        "strategies": [
+            {
+                "id": 1,
+                "bot_strategy_name": "Trend Following Bot",
+                "bot_status": "ACTIVE",
+                "bot_strategy_class": "TrendFollowingBot",
+                "allowed_symbols": ["XAUUSD", "EURUSD", "GBPUSD"],
+                "parameters_by_symbol": PARAMETERS,
+            }
+        ],
+    }
+
+
+@pytest.fixture
+def helpers() -> SimpleNamespace:
+    """Functions and values that several acceptance tests use."""
+    return SimpleNamespace(
+        BarFile=BarFile,
+        PARAMETERS=PARAMETERS,
+        busy_market=busy_market,
+        seed=seed,
+        wait_until=wait_until,
+    )

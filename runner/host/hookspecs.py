@@ -599,8 +599,9 @@ def on_order_sent(request: OrderRequest, now: datetime) -> None:
 def on_order_result(request: OrderRequest, result: OrderResult, now: datetime) -> None:
     """React to what became of an order.
 
-    *Called* once with the broker's answer. If that was unknown, it is called again when
-    the order was found or is certain to have left no trace.
+    *Called* once with the broker's answer, or when the order could not be sent. If the
+    answer was unknown, it is called again when the order was found or is certain to
+    have left no trace.
 
     Args:
         request: What was sent.
@@ -634,8 +635,9 @@ def on_order_result(request: OrderRequest, result: OrderResult, now: datetime) -
 def on_position_closed(deal: Deal, now: datetime) -> None:
     """React to a deal that closed a position, by order, stop or target.
 
-    *Called* once for each such deal of this account's strategies, also for those that
-    happened while the runner was away.
+    *Called* once for each such deal on the account, other programs' included, of a
+    position that the runner saw open; also after the terminal was away. What closed
+    while the runner did not run is not told.
 
     Args:
         deal: The deal that closed the position or a part of it.
@@ -757,7 +759,7 @@ def on_plugin_error(plugin: str, hook: str, error: str, now: datetime) -> None:
 def describe_status(account: Account, now: datetime) -> Mapping[str, str] | None:
     """Return fields that this plugin adds to the heartbeat.
 
-    *Called* about once a second while the account is known, when the runner takes a
+    *Called* a few times a second while the account is known, when the runner takes a
     picture of itself. Of two plugins that name one field, the first wins.
 
     Args:
@@ -790,7 +792,7 @@ def describe_status(account: Account, now: datetime) -> Mapping[str, str] | None
 def choose_heartbeat(status: RunnerStatus, now: datetime) -> Mapping[str, str] | None:
     """Compose the heartbeat's hash fields, or None when none is due.
 
-    *Called* about once a second, and once more at a clean stop with the state STOPPED.
+    *Called* a few times a second, and once more at a clean stop, with the state STOPPED.
     The first plugin that returns fields wins; the user's plugins are asked before the
     built-ins.
 

@@ -792,9 +792,9 @@ def describe_status(account: Account, now: datetime) -> Mapping[str, str] | None
 def choose_heartbeat(status: RunnerStatus, now: datetime) -> Mapping[str, str] | None:
     """Compose the heartbeat's hash fields, or None when none is due.
 
-    *Called* a few times a second, and once more at a clean stop, with the state STOPPED.
-    The first plugin that returns fields wins; the user's plugins are asked before the
-    built-ins.
+    *Called* a few times a second, and once more at a clean stop, with the state
+    STOPPED. The first plugin that returns fields wins; the user's plugins are asked
+    before the built-ins.
 
     Args:
         status: What the runner is doing, with the fields of `describe_status`.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ast
+import functools
 import inspect
 import re
 import sys
@@ -55,6 +55,13 @@ def _example(hook: str) -> str:
     return textwrap.dedent(code)
 
 
+@functools.cache
+def _names_of_tests() -> frozenset[str]:
+    files = sorted((ROOT / "tests" / "unit").glob("test_*.py"))
+    text = "\n".join(path.read_text(encoding="utf-8") for path in files)
+    return frozenset(re.findall(r"^def (test_\w+)\(", text, re.MULTILINE))
+
+
 @pytest.fixture
 def example(request: pytest.FixtureRequest) -> Iterator[types.ModuleType]:
     """The example of a hook, imported as a module of its own."""
@@ -101,15 +108,7 @@ def test_every_argument_is_documented_in_order(hook: str) -> None:
 @pytest.mark.parametrize("hook", SPECS)
 def test_every_hook_has_a_test(hook: str) -> None:
     """A hook without a test of its own is not part of the contract."""
-    sources = (ROOT / "tests").glob("unit/test_*.py")
-    names = {
-        node.name
-        for path in sources
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.FunctionDef)
-    }
-
-    assert f"test_hook_{hook}" in names
+    assert f"test_hook_{hook}" in _names_of_tests()
 
 
 @pytest.mark.parametrize("hook", SPECS)

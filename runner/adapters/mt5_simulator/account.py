@@ -141,6 +141,8 @@ class SimulatedAccount:
     def changed(self) -> None:
         """Note that positions, orders or money changed; must follow every change."""
         self._revision += 1
+        for held in self.positions.values():
+            held.valued_at = -1
         self._margin = self.margin_of(self.positions.values())
 
     def positions_in(self, symbol: Symbol) -> list[OpenPosition]:
@@ -157,22 +159,19 @@ class SimulatedAccount:
         waiting = sum(o.volume for o in self.orders_in(symbol) if o.side is side)
         return round(held + waiting, _LOTS)
 
-    def profit(
-        self, held: OpenPosition, quote: tuple[float, float] | None = None
-    ) -> float:
-        """Return a position's floating profit, without swap, in account currency.
+    def profit(self, held: OpenPosition) -> float:
+        """Return a position's floating profit, without swap, in account currency."""
+        if held.valued_at != self.market.revision:
+            symbol = held.symbol
+            held.value = self.profit_at(held, (symbol.bid, symbol.ask))
+            held.valued_at = self.market.revision
+        return held.value
 
-        Args:
-            held: The position.
-            quote: Bid and ask to value it with; None takes the market's.
-        """
-        bid, ask = quote or (held.symbol.bid, held.symbol.ask)
+    def profit_at(self, held: OpenPosition, quote: tuple[float, float]) -> float:
+        """Return what a position's profit would be at another bid and ask."""
+        is_buy = held.is_buy
         return self.market.profit(
-            held.symbol,
-            held.is_buy,
-            held.volume,
-            held.price_open,
-            held.price_at(bid, ask),
+            held.symbol, is_buy, held.volume, held.price_open, quote[0 if is_buy else 1]
         )
 
     def margin_of(self, positions: Iterable[OpenPosition]) -> float:
@@ -223,10 +222,12 @@ class SimulatedAccount:
 
     def equity_at(self, quotes: Mapping[Symbol, tuple[float, float]]) -> float:
         """Return the equity if these symbols stood at these bids and asks."""
-        floating = sum(
-            self.profit(held, quotes.get(held.symbol)) + held.swap
-            for held in self.positions.values()
-        )
+        floating = 0.0
+        for held in self.positions.values():
+            quote = quotes.get(held.symbol)
+            floating += held.swap + (
+                self.profit(held) if quote is None else self.profit_at(held, quote)
+            )
         equity = round(self.balance + self.credit + floating, _CENTS)
         self.equity_low = min(self.equity_low, equity)
         return equity

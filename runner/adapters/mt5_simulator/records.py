@@ -57,6 +57,8 @@ class OpenPosition:
         reason: POSITION_REASON_*.
         comment: From the order that opened it.
         swap: Accrued, in account currency.
+        valued_at: Revision of the market that *value* belongs to.
+        value: Profit at that revision, in account currency.
     """
 
     ticket: int
@@ -74,6 +76,8 @@ class OpenPosition:
     reason: int = mt5.POSITION_REASON_EXPERT
     comment: str = ""
     swap: float = 0.0
+    valued_at: int = -1
+    value: float = 0.0
 
     @property
     def is_buy(self) -> bool:

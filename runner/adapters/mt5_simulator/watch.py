@@ -22,7 +22,7 @@ from runner.core.matching import (
     fill_at_quote,
     fill_inside_bar,
 )
-from runner.core.orders import ExitReason
+from runner.core.orders import ExitReason, Side
 
 _REASONS: Final = {
     ExitReason.STOP_LOSS: mt5.ORDER_REASON_SL,
@@ -207,13 +207,21 @@ class Watch:
     def _worst_quotes(
         self, ranges: Sequence[Range]
     ) -> dict[Symbol, tuple[float, float]]:
+        account = self._account
         worst: dict[Symbol, tuple[float, float]] = {}
         for bar in ranges:
-            held = self._account.positions_in(bar.symbol)
-            if held:
+            held = account.positions_in(bar.symbol)
+            if not held:
+                continue
+            low = bar.low, bar.low + bar.spread
+            high = bar.high, bar.high + bar.spread
+            sides = {position.side for position in held}
+            if len(sides) == 1:
+                worst[bar.symbol] = low if Side.BUY in sides else high
+            else:
                 worst[bar.symbol] = min(
-                    ((bid, bid + bar.spread) for bid in (bar.low, bar.high)),
-                    key=lambda quote: sum(self._account.profit(p, quote) for p in held),
+                    (low, high),
+                    key=lambda quote: sum(account.profit_at(p, quote) for p in held),
                 )
         return worst
 
@@ -224,12 +232,12 @@ class Watch:
         while account.is_stopped_out(money := equity()):
             margin = account.figures().margin
             level = money / margin * 100 if margin else 0.0
-            worst = min(
-                account.positions.values(),
-                key=lambda held: account.profit(held, quotes.get(held.symbol)),
-            )
-            bid, ask = quotes.get(worst.symbol, (worst.symbol.bid, worst.symbol.ask))
-            price = worst.symbol.round(worst.price_at(bid, ask))
+            at = {
+                held: quotes.get(held.symbol, (held.symbol.bid, held.symbol.ask))
+                for held in account.positions.values()
+            }
+            worst = min(at, key=lambda held: account.profit_at(held, at[held]))
+            price = worst.symbol.round(worst.price_at(*at[worst]))
             self._executor.close_by_market(
                 worst, price, mt5.ORDER_REASON_SO, f"[so {level:.2f}%]"
             )

@@ -15,7 +15,7 @@ _T = TypeVar("_T")
 _Field: TypeAlias = "attrs.Attribute[Any]"
 # What attrs' validators and ours put before and after the rule.
 _NAME = re.compile(r"^('\w+'|\w+:|Length of '\w+')\s+")
-_VALUE = re.compile(r"(: |, got | \(got ).*$", re.DOTALL)
+_GOT = re.compile(r" \((got .*|.* doesn't)\)\.?$", re.DOTALL)
 
 
 def fields_of(cls: type) -> dict[str, _Field]:
@@ -92,15 +92,17 @@ def _validate(
         try:
             field.validator(probe, field, argument)
         except (ValueError, TypeError) as error:
-            collector.add(f".{name}", _in_our_words(error, values[name]))
+            collector.add(f".{name}", _in_our_words(error, argument, values[name]))
         except AttributeError:
             continue  # it looks at a field that is missing; cls() asks it again
 
 
-def _in_our_words(error: Exception, value: object) -> str:
+def _in_our_words(error: Exception, argument: object, value: object) -> str:
     """Turn ``'stop_loss' must be > 0: -5`` into ``must be > 0, got -5``."""
     text = str(error.args[0]) if error.args else str(error)
-    rule = _VALUE.sub("", _NAME.sub("", text)).strip() or type(error).__name__
+    rule = _GOT.sub("", _NAME.sub("", text))
     if text.startswith("Length of "):
-        rule = f"length {rule}"
-    return f"{rule}, got {shown(value)}"
+        rule = f"length {rule.rpartition(': ')[0]}"
+    for shown_value in (f": {argument}", f", got {argument!r}", f", got {argument}"):
+        rule = rule.removesuffix(shown_value)
+    return f"{rule.strip() or type(error).__name__}, got {shown(value)}"

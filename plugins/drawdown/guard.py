@@ -57,6 +57,7 @@ class Drawdown(Plugin):
         self._before: Account | None = None
         self._config: TradeConfig | None = None
         self._now: datetime | None = None
+        self._limits_of: tuple[Marks, TradeConfig, Limit, Limit] | None = None
         self._is_measured = False
         self._verdict: Deny | None = None
 
@@ -156,19 +157,22 @@ class Drawdown(Plugin):
         log.warning(
             "%s: nothing is known about this account; day and peak count from now", key
         )
-        return first_marks(account, config.peak_balance, now, self._reset)
+        server_peak = config.peak_balance if self.settings.server_peak else None
+        return first_marks(account, server_peak, now, self._reset)
 
     def _limits(self, marks: Marks, config: TradeConfig) -> tuple[Limit, Limit]:
+        if self._limits_of is not None:
+            of_marks, of_config, daily, maximum = self._limits_of
+            if marks is of_marks and config is of_config:
+                return daily, maximum
         risk = config.risk_config
         is_on = risk.dd_protection_enabled
-        return (
-            daily_limit(
-                self._rules, marks, risk.daily_dd_limit_percent if is_on else None
-            ),
-            max_limit(
-                self._rules, marks, risk.max_account_dd_percent if is_on else None
-            ),
-        )
+        daily_percent = risk.daily_dd_limit_percent if is_on else None
+        max_percent = risk.max_account_dd_percent if is_on else None
+        daily = daily_limit(self._rules, marks, daily_percent)
+        maximum = max_limit(self._rules, marks, max_percent)
+        self._limits_of = marks, config, daily, maximum
+        return daily, maximum
 
     def _remember(self, marks: Marks, now: datetime) -> None:
         stored = self._stored
@@ -192,7 +196,8 @@ class Drawdown(Plugin):
 
     def _tell(self, old: Marks | None, new: Marks) -> None:
         if old is None:
-            old = attrs.evolve(new, daily=None, maximum=None)
+            # After a start what is latched is told again, and a missed reset is told.
+            old = attrs.evolve(self._stored or new, daily=None, maximum=None)
         if new.daily is not None and new.daily != old.daily:
             log.error("entries stop: %s: %s", new.daily.code, new.daily.detail)
         if old.daily is not None and new.daily is None:
@@ -210,10 +215,7 @@ class Drawdown(Plugin):
 
 
 def _is_readable(account: Account) -> bool:
-    return all(
-        math.isfinite(value) and value > 0
-        for value in (account.balance, account.equity)
-    )
+    return 0 < account.balance < math.inf and 0 < account.equity < math.inf
 
 
 def _has_limit(risk: RiskConfig) -> bool:

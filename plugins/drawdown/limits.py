@@ -17,6 +17,12 @@ TOLERANCE = 0.00005
 """Half of the last place that money has on the wire."""
 
 
+def _floor(limit: Limit) -> float | None:
+    if limit.percent is None:
+        return None
+    return limit.anchor - limit.percent / 100 * limit.base
+
+
 @attrs.frozen(slots=True)
 class Limit:
     """One limit: so many percent of *base* below *anchor*.
@@ -25,18 +31,15 @@ class Limit:
         anchor: What the loss is counted from.
         base: What the percentage is a percentage of.
         percent: None for no limit.
+        floor: The equity at which it is reached; None for no limit.
     """
 
     anchor: float
     base: float
     percent: float | None
-
-    @property
-    def floor(self) -> float | None:
-        """The equity at which the limit is reached; None for no limit."""
-        if self.percent is None:
-            return None
-        return self.anchor - self.percent / 100 * self.base
+    floor: float | None = attrs.field(
+        init=False, default=attrs.Factory(_floor, takes_self=True)
+    )
 
     def used(self, equity: float) -> float:
         """Return the loss in percent of the base, never below 0."""

@@ -184,6 +184,8 @@ class DrawdownSettings(PluginSettings):
             *initial_balance*.
         trail_lock_at_initial: Whether the floor stops rising at *initial_balance*.
         initial_balance: The account's starting balance, account currency.
+        server_peak: Whether the server's peak balance counts for an account about
+            which nothing is stored here. Off on paper, where it is another account's.
     """
 
     preset: str = attrs.field(
@@ -206,6 +208,7 @@ class DrawdownSettings(PluginSettings):
     initial_balance: float | None = attrs.field(
         default=None, validator=attrs.validators.optional(attrs.validators.gt(0))
     )
+    server_peak: bool = True
 
     def __attrs_post_init__(self) -> None:
         needed_by = self.rules.needs_initial

@@ -379,6 +379,15 @@ def test_the_servers_peak_counts_at_the_first_start() -> None:
     assert "used=16.67%" in deny.detail
 
 
+def test_the_servers_peak_can_be_another_accounts() -> None:
+    """A paper account begins with its own balance, whatever the server remembers."""
+    plugin = make_plugin(Drawdown, server_peak=False)
+    account = reading(10_000)
+
+    assert ask(plugin, account, NOON, make_config(peak_balance=12_000.0)) is None
+    assert "10000.0000" == plugin.describe_status(account, NOON)["peak_balance"]
+
+
 def test_readings_without_news_write_nothing(
     plugin: Drawdown, state: CountingState
 ) -> None:
@@ -431,6 +440,21 @@ def test_each_change_is_logged_once(
     breach, new_day = caplog.messages
     assert breach.startswith("entries stop: DAILY_DRAWDOWN: used=6.00% limit=5%")
     assert "the daily limit counts from a new day, entries may go on" == new_day
+
+
+def test_a_start_tells_what_holds_and_what_is_estimated(
+    plugin: Drawdown, state: CountingState, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Somebody who looks at the new log must not miss what the old one said."""
+    ask(plugin, reading(8_900), NOON + HOUR)
+    caplog.clear()
+
+    with caplog.at_level(logging.INFO, "mt5runner.plugins.drawdown"):
+        ask(make_plugin(Drawdown, state), reading(8_900), RESET + HOUR)
+
+    block, estimated = caplog.messages
+    assert block.startswith("entries stop: MAX_DRAWDOWN: used=11.00% limit=10%")
+    assert estimated.startswith("nobody looked at the account when the day began at 20")
 
 
 # -- the record ------------------------------------------------------------------------

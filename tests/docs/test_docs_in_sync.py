@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from runner.cli import COMMANDS
+from runner.cli import COMMANDS, main
+from runner.exit_codes import ExitCode
 from runner.host import hookspecs
 from runner.host.markers import PROJECT_NAME
 
@@ -87,6 +88,16 @@ def test_each_example_file_loads(example: Path) -> None:
     assert module.__doc__
 
 
+def test_the_runner_takes_every_example(capsys: pytest.CaptureFixture[str]) -> None:
+    """Given as a plugin directory, the examples load without a complaint."""
+    code = main(["plugins", "--plugin-dir", str(EXAMPLES[0].parent), "--json"])
+
+    listed = capsys.readouterr().out
+
+    assert ExitCode.DONE == code
+    assert [] == [path.stem for path in EXAMPLES if path.name not in listed]
+
+
 def test_the_readme_shows_the_smallest_strategy_as_it_is() -> None:
     """The README's strategy is the file that it links to, without the file's head."""
     file = (DOCS / "examples" / "breakout.py").read_text(encoding="utf-8")
@@ -119,6 +130,13 @@ def test_each_hook_explains_exactly_its_arguments(hook: Callable[..., Any]) -> N
     explained = re.findall(r"^    (\w+): ", section, re.MULTILINE)
 
     assert list(inspect.signature(hook).parameters) == explained
+
+
+def test_every_hook_is_in_the_reference() -> None:
+    """A page generates the reference of the hooks from their specifications."""
+    pages = [page.read_text("utf-8") for page in DOCS.glob("*.md")]
+
+    assert any("automodule:: runner.host.hookspecs" in page for page in pages)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 import runner
+from runner.host.discovery import PLUGIN_GROUP, STRATEGY_GROUP
 
 DISTRIBUTION = "mt5-strategy-runner"
 PACKAGES = ["plugins", "runner", "server_stub", "strategies"]
@@ -130,6 +131,12 @@ def test_the_wheel_claims_no_global_name_but_its_own(
     }
 
     assert {("pytest11", "mt5runner")} == others
+
+
+def test_third_parties_are_found_by_groups_of_our_name() -> None:
+    """The names of the groups are the contract with every published plugin."""
+    assert "mt5runner.strategies" == STRATEGY_GROUP
+    assert "mt5runner.plugins" == PLUGIN_GROUP
 
 
 def test_our_pytest_plugin_is_in_use(

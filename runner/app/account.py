@@ -161,6 +161,7 @@ def _run(
                 max_config_age=timedelta(hours=settings.max_config_age_h),
                 exit_when_feed_ends=settings.exit_when_feed_ends,
                 epoch=epoch,
+                server_peak=settings.terminal != "paper",
             ),
         )
         return loop.run()

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import attrs
-import redis
 
 from runner.adapters.embedded_redis import EmbeddedRedis
 from runner.app.account import run_account
 from runner.loop.stop import StopRequest
 from runner.settings import PREFIX, RunnerSettings, SettingsError
+from server_stub.redis_link import connect
 from server_stub.seed import DEMO, DEMO_ACCOUNT, DEMO_ADMIN_KEY, DEMO_KEY, plant
 from server_stub.server import StubServer
 from server_stub.store import Store
@@ -101,7 +101,7 @@ def _redis(url: str | None) -> Iterator[str]:
 def _server(port: int, folder: str, redis_url: str) -> Iterator[str]:
     Path(folder).mkdir(parents=True, exist_ok=True)
     store = Store(Path(folder) / "config-server.db")
-    client = redis.Redis.from_url(redis_url, protocol=2, socket_timeout=2.0)
+    client = connect(redis_url)
     server = StubServer(
         store=store,
         port=port,

@@ -73,7 +73,8 @@ def _settings_maker(
     settings: RunnerSettings,
 ) -> Callable[[str, type[PluginSettings]], PluginSettings]:
     given: dict[str, dict[str, Any]] = {
-        "heartbeat": {"interval": settings.heartbeat_interval}
+        "heartbeat": {"interval": settings.heartbeat_interval},
+        "drawdown": {"server_peak": settings.terminal != "paper"},
     }
 
     def make(name: str, cls: type[PluginSettings]) -> PluginSettings:

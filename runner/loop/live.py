@@ -284,7 +284,8 @@ class Loop:
             log.error("the account is unknown: %s", self._view.error)
 
     def _note_peak(self, balance: float, config: TradeConfig | None) -> None:
-        told = config.peak_balance if config is not None else None
+        counts = config is not None and self._settings.server_peak
+        told = config.peak_balance if config is not None and counts else None
         peak = max(value for value in (balance, told, self._peak) if value is not None)
         if peak == self._peak:
             return

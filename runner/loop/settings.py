@@ -37,6 +37,8 @@ class LoopSettings:
         max_config_age: Beyond this age of the configuration only exits go on.
         exit_when_feed_ends: Whether to stop when the player's feed has ended.
         epoch: Fencing number of the lease; None without a lease.
+        server_peak: Whether the server's peak balance is of this account; on paper it
+            is of another one.
     """
 
     account: str
@@ -49,3 +51,4 @@ class LoopSettings:
     max_config_age: timedelta = timedelta(hours=24)
     exit_when_feed_ends: bool = False
     epoch: int | None = None
+    server_peak: bool = True

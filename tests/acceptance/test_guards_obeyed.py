@@ -172,7 +172,7 @@ def test_a_high_impact_event_pauses_its_currencies_alone(
     inside = {
         symbol
         for symbol, at in entries
-        if window[0] <= datetime.fromisoformat(at) <= window[1]
+        if window[0] <= datetime.fromisoformat(at) < window[1]
     }
     assert {"EURGBP"} == inside
     assert {"EURUSD", "XAUUSD", "EURGBP"} == {symbol for symbol, _ in entries}

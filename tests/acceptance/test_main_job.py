@@ -98,8 +98,14 @@ def test_the_server_refuses_what_cannot_trade(bench, helpers, parameters, path):
     assert before == bench.admin("GET", "strategies/1/").json()
 
 
-def test_the_seeds_keys_fields_and_times_to_live_stand_in_redis(running, control):
+def test_the_seeds_keys_fields_and_times_to_live_stand_in_redis(
+    running, control, helpers
+):
     """What the seed's monitoring commands show is there, each key with its TTL."""
+    helpers.wait_until(
+        lambda: control.hget("bot:heartbeat:123456", "bot_status") == "ACTIVE",
+        "a heartbeat that says ACTIVE",
+    )
     beat = control.hgetall("bot:heartbeat:123456")
     assert {
         "mt5_account_id",

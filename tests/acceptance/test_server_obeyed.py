@@ -15,7 +15,7 @@ CLOSED = re.compile(r"closed (?:long|short) ")
 
 
 @pytest.fixture
-def running(bench, redis_url, helpers):
+def running(bench, redis_url, control, helpers):
     """A runner that trades every few bars against a server with a fast heartbeat."""
     bench.serve(
         "--redis-url", redis_url, "--heartbeat-interval", "1", seed=helpers.seed()
@@ -34,6 +34,10 @@ def running(bench, redis_url, helpers):
         "2",
     )
     helpers.wait_until(lambda: len(OPENED.findall(runner.text)) > 3, "trades")
+    helpers.wait_until(
+        lambda: control.hget("bot:heartbeat:123456", "bot_status") == "ACTIVE",
+        "a heartbeat that says ACTIVE",
+    )
     return runner
 
 
@@ -110,7 +114,7 @@ def test_a_command_to_flatten_closes_everything_and_is_acknowledged(
         {"action": "FLATTEN", "reason": "test", "issued_by": "tests"},
     )
     assert answer.status_code in (200, 201), answer.text
-    seq = answer.json()["seq"]
+    seq = answer.json()["command"]["seq"]
 
     def done():
         text = control.hget("bot:command_ack:123456", str(seq))

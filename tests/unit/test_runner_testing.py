@@ -169,6 +169,19 @@ def test_an_exit_by_signal_is_done_at_the_next_open() -> None:
     ] == ends(result)
 
 
+def test_one_of_several_positions_can_be_closed_by_its_ticket() -> None:
+    """The others stay open."""
+    twice = (buy(), buy(), close(ticket=1))
+    bars = make_bars([QUIET] * 6)
+
+    result = run_bars(scripted(*twice), bars)
+
+    assert [(1, "signal"), (2, "end")] == [
+        (1 + (one.opened_at - START - 2 * HOUR) // HOUR, one.exit_reason.value)
+        for one in result.trades
+    ]
+
+
 def test_money_is_ticks_times_tick_value() -> None:
     """Ten points of EURUSD on half a lot are five dollars."""
     bars = make_bars([QUIET, QUIET, (1.1, 1.1001, 1.1, 1.1001)])

@@ -34,12 +34,12 @@ def _are_windows(
     for impact, minutes in value.items():
         if impact not in IMPACTS:
             raise ValueError(
-                f"windows: must be named by {', '.join(IMPACTS)}, got {impact!r}"
+                f"windows: must be named by {', '.join(IMPACTS)}, not by {impact!r}"
             )
         if not all(math.isfinite(m) and 0 <= m <= _MOST_MINUTES for m in minutes):
             raise ValueError(
                 f"windows: must be minutes before and after, 0 to {_MOST_MINUTES}, "
-                f"got {impact} = {minutes!r}"
+                f"which {impact} is not"
             )
 
 
@@ -53,8 +53,8 @@ def _are_patterns(
             re.compile(pattern)
         except re.error as error:
             raise ValueError(
-                f"{attribute.name}: must be regular expressions ({error}), "
-                f"got {pattern!r}"
+                f"{attribute.name}: must be regular expressions, and {pattern!r} "
+                f"is none ({error})"
             ) from None
 
 

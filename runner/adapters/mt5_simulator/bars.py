@@ -49,11 +49,12 @@ _FIRST_SUNDAY: Final = 3 * 86_400
 class Rows:
     """A growing array of records, newest last."""
 
-    __slots__ = ("_array", "_limit", "dropped", "size")
+    __slots__ = ("_array", "_limit", "_plain", "dropped", "size")
 
     def __init__(self, dtype: np.dtype[np.void], limit: int) -> None:
         self._limit = limit
         self._array: Records = np.zeros(min(_FIRST_ROOM, 2 * limit), dtype)
+        self._plain = _without_fields(self._array)
         self.size = 0
         self.dropped = 0
         """How many of the oldest were forgotten."""
@@ -78,10 +79,10 @@ class Rows:
         """Return all records without copying; good until the next change."""
         return self._array[: self.size]
 
-    def newest(self, skipped: int, count: int) -> Records:
-        """Return a copy of *count* records before the *skipped* newest ones."""
-        end = max(0, self.size - skipped)
-        return self._array[max(0, end - count) : end].copy()
+    def copy(self, start: int, stop: int) -> Records:
+        """Return a copy of the records from *start* up to *stop*."""
+        stop = min(stop, self.size)
+        return self._plain[start:stop].copy().view(self._array.dtype)
 
     def _make_room(self) -> None:
         if not self.is_full:
@@ -89,10 +90,16 @@ class Rows:
             larger = np.zeros(room, self._array.dtype)
             larger[: self.size] = self._array
             self._array = larger
+            self._plain = _without_fields(larger)
             return
         self._array[: self._limit] = self._array[self._limit :].copy()
         self.dropped += self._limit
         self.size = self._limit
+
+
+def _without_fields(array: Records) -> Records:
+    # The same memory as plain blocks: numpy copies these ten times as fast.
+    return array.view(f"V{array.dtype.itemsize}")
 
 
 class _Folded:

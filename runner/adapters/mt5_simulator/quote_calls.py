@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from runner.adapters.mt5_simulator import arguments
 from runner.adapters.mt5_simulator import constants as mt5
@@ -22,6 +23,12 @@ MAX_BARS: Final = 100_000
 TIMEFRAMES: Final = {
     getattr(mt5, f"TIMEFRAME_{timeframe.name}"): timeframe for timeframe in Timeframe
 }
+
+
+def _span(times: npt.NDArray[np.int64], first: int, last: int) -> tuple[int, int]:
+    start = int(np.searchsorted(times, first, side="left"))
+    stop = int(np.searchsorted(times, last, side="right"))
+    return start, max(start, stop)
 
 
 class QuoteCalls(Caller):
@@ -102,7 +109,8 @@ class QuoteCalls(Caller):
         rows = self._rates("copy_rates_from_pos", symbol, timeframe)
         if start >= min(rows.size, MAX_BARS):
             raise CallFailedError(mt5.RES_E_FAIL)
-        return rows.newest(start, number)
+        stop = rows.size - start
+        return rows.copy(max(0, rows.size - MAX_BARS, stop - number), stop)
 
     @call(None)
     def copy_rates_from(
@@ -111,9 +119,9 @@ class QuoteCalls(Caller):
         """Return the *count* newest bars that opened at *date_from* or before."""
         number = self._count("copy_rates_from", count)
         last = arguments.date("date_from", date_from)
-        rows = self._rates("copy_rates_from", symbol, timeframe).view()[-MAX_BARS:]
-        end = int(np.searchsorted(rows["time"], last, side="right"))
-        return rows[max(0, end - number) : end].copy()
+        rows = self._rates("copy_rates_from", symbol, timeframe)
+        stop = int(np.searchsorted(rows.view()["time"], last, side="right"))
+        return rows.copy(max(0, rows.size - MAX_BARS, stop - number), stop)
 
     @call(None)
     def copy_rates_range(
@@ -122,12 +130,11 @@ class QuoteCalls(Caller):
         """Return the bars that opened from *date_from* to *date_to*, both included."""
         first = arguments.date("date_from", date_from)
         last = arguments.date("date_to", date_to)
-        rows = self._rates("copy_rates_range", symbol, timeframe).view()[-MAX_BARS:]
-        start = int(np.searchsorted(rows["time"], first, side="left"))
-        end = int(np.searchsorted(rows["time"], last, side="right"))
-        if end - start >= MAX_BARS:
+        rows = self._rates("copy_rates_range", symbol, timeframe)
+        start, stop = _span(rows.view()["time"], first, last)
+        if stop - start >= MAX_BARS:
             raise CallFailedError(mt5.RES_E_INVALID_PARAMS)
-        return rows[start : max(start, end)].copy()
+        return rows.copy(max(0, rows.size - MAX_BARS, start), stop)
 
     @call(None)
     def copy_ticks_from(
@@ -137,8 +144,8 @@ class QuoteCalls(Caller):
         number = self._count("copy_ticks_from", count)
         first = arguments.date("date_from", date_from)
         rows = self._ticks("copy_ticks_from", symbol, flags)
-        start = int(np.searchsorted(rows["time_msc"], first * 1000, side="left"))
-        return rows[start : start + number].copy()
+        start, _ = _span(rows.view()["time_msc"], first * 1000, first * 1000)
+        return rows.copy(start, start + number)
 
     @call(None)
     def copy_ticks_range(
@@ -148,9 +155,7 @@ class QuoteCalls(Caller):
         first = arguments.date("date_from", date_from)
         last = arguments.date("date_to", date_to)
         rows = self._ticks("copy_ticks_range", symbol, flags)
-        start = int(np.searchsorted(rows["time_msc"], first * 1000, side="left"))
-        end = int(np.searchsorted(rows["time_msc"], last * 1000, side="right"))
-        return rows[start : max(start, end)].copy()
+        return rows.copy(*_span(rows.view()["time_msc"], first * 1000, last * 1000))
 
     def _count(self, function: str, count: object) -> int:
         number = arguments.parsed_int(function, count)
@@ -168,7 +173,7 @@ class QuoteCalls(Caller):
             raise CallFailedError(mt5.RES_E_FAIL)
         return rows
 
-    def _ticks(self, function: str, name: object, flags: object) -> Records:
+    def _ticks(self, function: str, name: object, flags: object) -> Rows:
         wanted = arguments.parsed_int(function, flags)
         if wanted not in (
             mt5.COPY_TICKS_ALL,
@@ -179,8 +184,8 @@ class QuoteCalls(Caller):
         symbol = self._watched(name)
         if wanted == mt5.COPY_TICKS_TRADE:
             # Nothing here changes Last or Volume.
-            return np.zeros(0, TICKS)
-        return symbol.ticks.view()
+            return Rows(TICKS, 1)
+        return symbol.ticks
 
     @call(False)
     def market_book_add(self, symbol: str, /) -> bool:

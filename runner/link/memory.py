@@ -128,8 +128,10 @@ class Memory:
             "saved_at": write_time(at),
         }
         before = self._get(_last_good(scope))
-        if before is not None and before != record:
-            self._put(_previous(scope), before)
+        if isinstance(before, dict):
+            known = cast("dict[str, Any]", before)
+            if known.get("sha256") != record["sha256"]:
+                self._put(_previous(scope), known)
         self._put(_last_good(scope), record)
 
     def confirm(self, scope: str, at: datetime) -> None:

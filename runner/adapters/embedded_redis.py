@@ -14,10 +14,8 @@ class EmbeddedRedis:
 
     def __init__(self, port: int = 0) -> None:
         # Only `runner dev` pays for this import.
-        from fakeredis import TcpFakeServer  # noqa: PLC0415
-        from fakeredis._clients._tcp_server import (  # noqa: PLC0415
-            TCPFakeRequestHandler,
-        )
+        from fakeredis import TcpFakeServer
+        from fakeredis._clients._tcp_server import TCPFakeRequestHandler
 
         # Without this every pipelined cycle waits 40 ms for a delayed ACK.
         handler = type(

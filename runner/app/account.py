@@ -140,7 +140,6 @@ def _run(
             default_timeframe=terminal.timeframe,
         )
         loop = Loop(
-            market=terminal.adapter,
             broker=terminal.adapter,
             host=host,
             link=link,

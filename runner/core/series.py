@@ -12,7 +12,7 @@ import numpy.typing as npt
 from runner.core.market import Bar, Timeframe
 
 if TYPE_CHECKING:
-    import pandas
+    import pandas as pd
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -134,7 +134,7 @@ class BarSeries:
         stamps = self._times[self._start : self._end]
         return [datetime.fromtimestamp(int(stamp), UTC) for stamp in stamps]
 
-    def frame(self) -> pandas.DataFrame:
+    def frame(self) -> pd.DataFrame:
         """Return the bars as a pandas DataFrame indexed by opening time (a copy)."""
         import pandas as pd
 

@@ -103,16 +103,15 @@ class OrderDesk:
         """The orders whose outcome is unknown."""
         return [flow.request for flow in self._unresolved.values()]
 
-    def open(self, intent: OrderIntent, *, magic: int, volume: float) -> None:
+    def open(self, intent: OrderIntent, *, magic: int) -> None:
         """Send an opening order.
 
         Args:
-            intent: An approved intent to open.
+            intent: An approved intent to open, with its size.
             magic: Number of the strategy.
-            volume: In lots.
         """
-        if intent.side is None:
-            raise ValueError("an opening needs a side")
+        if intent.side is None or intent.volume is None:
+            raise ValueError("an opening needs a side and a volume")
         self._place(
             OrderRequest(
                 token=self._token(),
@@ -120,7 +119,7 @@ class OrderDesk:
                 symbol=intent.symbol,
                 action=Action.OPEN,
                 side=intent.side,
-                volume=volume,
+                volume=intent.volume,
                 stop_loss=intent.stop_loss,
                 take_profit=intent.take_profit,
                 strategy=intent.strategy,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
+from collections import Counter, defaultdict
 from datetime import datetime, timedelta
 
 from runner.core.orders import Deal, Position
@@ -30,7 +30,7 @@ class Ledger:
         self._told: set[int] = set()
         self._missing: dict[int, Position] = {}
         self.closed: Counter[str] = Counter()
-        self.profit: Counter[str] = Counter()
+        self.profit: dict[str, float] = defaultdict(float)
 
     def closed_deals(self, now: datetime) -> list[Deal]:
         """Return the closing deals that were not told before, oldest first."""
@@ -67,7 +67,7 @@ class Ledger:
 
     def _count(self, deal: Deal, position: Position | None) -> None:
         self.closed[deal.symbol] += 1
-        self.profit[deal.symbol] += deal.profit + deal.costs  # type: ignore[assignment]  # a Counter of money
+        self.profit[deal.symbol] += deal.profit + deal.costs
         reason = deal.exit_reason.value if deal.exit_reason else "?"
         log.info(
             "closed %s %.2f %s at %s by %s: %+.2f",

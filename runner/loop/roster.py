@@ -10,13 +10,13 @@ from typing import Any
 import attrs
 
 from runner.core.identity import magic_number
-from runner.core.market import Timeframe
+from runner.core.market import Bar, Timeframe
 from runner.core.orders import Deny, OrderIntent
 from runner.core.reload import Change, changes, must_wait, refusals
 from runner.core.settings import StrategyConfig, TradeConfig
 from runner.host.manager import PluginHost
 from runner.host.records import PluginError, StrategyRecord
-from runner.host.strategies import HostedStrategy
+from runner.host.strategies import HostedStrategy, bars_needed
 from runner.link import Link, StrategyConfigStaged, TradeConfigStaged
 from runner.loop.context import Context
 from runner.loop.desk import OrderDesk
@@ -39,6 +39,7 @@ class Member:
         hosted: The instance, isolated.
         context: What it sees.
         config: The config that it runs on.
+        warm_up: Symbol to the closed bars that must be known before it decides.
         is_leaving: Whether it only manages what it still holds.
     """
 
@@ -46,6 +47,7 @@ class Member:
     hosted: HostedStrategy
     context: Context
     config: StrategyConfig
+    warm_up: dict[str, int] = attrs.field(factory=dict)
     is_leaving: bool = False
 
     @property
@@ -119,10 +121,31 @@ class Roster:
         else:
             self.problems.pop(scope, None)
 
+    # -- what the loop needs to know ---------------------------------------------------
     @property
-    def has_staged(self) -> bool:
-        """Whether anything waits for the safe point."""
-        return self._staged_trade is not None or bool(self._staged)
+    def symbols(self) -> list[str]:
+        """Every symbol that any member gets quotes of."""
+        members = self.members.values()
+        return list(dict.fromkeys(name for one in members for name in one.symbols))
+
+    @property
+    def series(self) -> list[tuple[str, Timeframe]]:
+        """Every symbol and timeframe that any member gets bars of."""
+        keys = (
+            (symbol, member.context.timeframe)
+            for member in self.members.values()
+            for symbol in member.symbols
+        )
+        return list(dict.fromkeys(keys))
+
+    def members_on(self, bar: Bar) -> list[Member]:
+        """Return the members that decide on *bar*."""
+        return [
+            member
+            for member in self.members.values()
+            if member.context.timeframe is bar.timeframe
+            and bar.symbol in member.context.parameters
+        ]
 
     # -- the safe point ----------------------------------------------------------------
     def apply_staged(self, now: datetime) -> None:
@@ -184,12 +207,13 @@ class Roster:
         if waiting:
             return self._wait(scope, config, waiting)
         try:
-            known, problems = self._known_symbols(record.cls, config)
+            warm_up, problems = self._prepare(record, config)
         except UnavailableError:
-            return (
-                False  # the terminal does not answer: the next safe point tries again
-            )
-        self._put_in_force(record, staged, known, now)
+            # The terminal does not answer: the next safe point tries again.
+            return False
+        except PluginError as error:
+            return self._refuse(scope, config, [str(error)], now)
+        self._put_in_force(record, staged, warm_up, now)
         lines = [str(change) for change in found]
         self._announce(scope, staged, lines, [*staged.warnings, *problems])
         self._host.on_strategy_config_applied(config=config, changes=lines, now=now)
@@ -199,7 +223,7 @@ class Roster:
         self,
         record: StrategyRecord,
         staged: StrategyConfigStaged,
-        known: Sequence[str],
+        warm_up: dict[str, int],
         now: datetime,
     ) -> None:
         config = staged.config
@@ -209,8 +233,9 @@ class Roster:
             member = None
         is_new = member is None
         member = member or self._engage(record, config, staged.strategy_id)
-        parameters = {name: config.parameters_by_symbol[name] for name in known}
+        parameters = {name: config.parameters_by_symbol[name] for name in warm_up}
         self._set_parameters(member, parameters)
+        member.warm_up |= warm_up
         member.config = config
         self._waiting.pop(staged.strategy_id, None)
         if is_new:
@@ -238,12 +263,17 @@ class Roster:
             ", ".join(lines) or ", ".join(sorted(config.parameters_by_symbol)),
         )
 
-    def _known_symbols(
-        self, cls: type[Strategy], config: StrategyConfig
-    ) -> tuple[list[str], list[str]]:
-        known: list[str] = []
+    def _prepare(
+        self, record: StrategyRecord, config: StrategyConfig
+    ) -> tuple[dict[str, int], list[str]]:
+        """Fetch the bars that each symbol needs; name those the broker does not have.
+
+        Returns:
+            Symbol to the bars it needs, and a line for each symbol that is not traded.
+        """
+        warm_up: dict[str, int] = {}
         problems: list[str] = []
-        timeframe = self._timeframe(cls)
+        timeframe = self._timeframe(record.cls)
         for name, parameters in config.parameters_by_symbol.items():
             try:
                 self._view.spec(name)
@@ -251,9 +281,10 @@ class Roster:
                 reason = error.args[0] if error.args else name
                 problems.append(f"$.parameters_by_symbol.{name}: not traded: {reason}")
                 continue
-            self._view.keep_bars(name, timeframe, cls.bars_needed(parameters))
-            known.append(name)
-        return known, problems
+            needed = bars_needed(record, parameters)
+            self._view.keep_bars(name, timeframe, needed)
+            warm_up[name] = needed
+        return warm_up, problems
 
     def _timeframe(self, cls: type[Strategy]) -> Timeframe:
         return cls.timeframe or self._default_timeframe

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -239,8 +240,6 @@ def test_a_bad_body_of_a_careless_server_is_refused_whole(
 
 def status_command():
     """The words of `runner status`."""
-    import sys
-
     return [sys.executable, "-P", "-m", "runner", "status"]
 
 

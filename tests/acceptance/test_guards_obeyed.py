@@ -53,7 +53,7 @@ def crash_seed(helpers):
 def test_a_floating_loss_of_the_daily_limit_stops_entries_until_the_next_day(
     bench, redis_url, control, helpers
 ):
-    """Blocked on equity, told to the server, still blocked after a restart, released."""
+    """Blocked on equity, told to the server, after a restart too, then released."""
     bench.serve("--redis-url", redis_url, seed=crash_seed(helpers))
     feed = crash(bench.folder, helpers)
     flags = (
@@ -100,12 +100,13 @@ def test_a_high_impact_event_pauses_its_currencies_alone(
     """A USD event: EURUSD and XAUUSD pause for the window, EURGBP trades through it."""
     start = datetime(2026, 3, 3, 12, 0, tzinfo=UTC)
     specs = []
-    for symbol, price, step, digits in (
+    for symbol, first, step, digits in (
         ("EURUSD", 1.1, 0.0005, 5),
         ("XAUUSD", 2000.0, 0.5, 2),
         ("EURGBP", 0.85, 0.0005, 5),
     ):
         file = helpers.BarFile(bench.folder / f"{symbol}.csv", start)
+        price = first
         file.add(price, digits=digits)
         for n in range(150):
             price += step if (n // 15) % 2 == 0 else -step
@@ -133,9 +134,9 @@ def test_a_high_impact_event_pauses_its_currencies_alone(
     }
     strategy = seed["strategies"][0]
     strategy["allowed_symbols"] = ["EURUSD", "XAUUSD", "EURGBP"]
-    strategy["parameters_by_symbol"] = {
-        name: helpers.PARAMETERS["XAUUSD"] for name in strategy["allowed_symbols"]
-    }
+    strategy["parameters_by_symbol"] = dict.fromkeys(
+        strategy["allowed_symbols"], helpers.PARAMETERS["XAUUSD"]
+    )
     bench.serve("--redis-url", redis_url, seed=seed)
     config = bench.folder / "runner.toml"
     config.write_text(f"[plugins.news_pause]\ncalendar = {json.dumps(str(calendar))}\n")

@@ -31,10 +31,11 @@ def test_a_restart_only_parameter_is_refused_with_its_path_and_remedy():
     """The error says which parameter and what to do."""
     found = changes({"XAUUSD": Example()}, {"XAUUSD": Example(magic=2)})
 
-    assert (
+    expected = (
         "$.parameters_by_symbol.XAUUSD.magic: cannot change while the strategy runs "
-        "(from 1 to 2); restart the runner to apply it",
-    ) == refusals(found)
+        "(from 1 to 2); restart the runner to apply it"
+    )
+    assert (expected,) == refusals(found)
 
 
 def test_a_flat_only_parameter_waits_for_its_symbol_alone():

@@ -17,7 +17,10 @@ from runner.wire.heartbeat import ServerHeartbeat
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 CONFIG = TradeConfig(
-    version=1, bot_status="ACTIVE", account_status="ACTIVE", subscription_status="ACTIVE"
+    version=1,
+    bot_status="ACTIVE",
+    account_status="ACTIVE",
+    subscription_status="ACTIVE",
 )
 ACCOUNT = Account(
     login=1, server="demo", currency="USD", balance=10_000.0, equity=10_000.0

@@ -26,7 +26,12 @@ from runner.ports import Login, UnavailableError
 
 START = datetime(2026, 3, 2, 12, tzinfo=UTC)
 INTENT = OrderIntent(
-    strategy="S", symbol="EURUSD", action=Action.OPEN, side=Side.BUY, stop_loss=100
+    strategy="S",
+    symbol="EURUSD",
+    action=Action.OPEN,
+    side=Side.BUY,
+    volume=0.1,
+    stop_loss=100,
 )
 MAGIC = 77
 
@@ -171,7 +176,7 @@ class Desk:
         )
 
     def open(self) -> None:
-        self.desk.open(INTENT, magic=MAGIC, volume=0.1)
+        self.desk.open(INTENT, magic=MAGIC)
 
     @property
     def is_unresolved(self) -> bool:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import attrs
 import pytest
 
 from runner.settings import RunnerSettings, SettingsError, load, read_dotenv, secret
@@ -64,7 +65,7 @@ def test_an_unknown_name_in_the_file_is_an_error_with_a_suggestion(tmp_path: Pat
     file = tmp_path / "runner.toml"
     file.write_text("poll_intervall = 5\n")
 
-    with pytest.raises(SettingsError, match="did you mean .poll_interval"):
+    with pytest.raises(SettingsError, match=r"did you mean .poll_interval"):
         load({}, {}, str(file))
 
 
@@ -105,8 +106,6 @@ def test_a_secret_file_is_read_again_each_time_and_an_account_has_its_own(
 
 def test_no_secret_is_a_setting():
     """Secrets come from the environment alone, so no printed setting can show one."""
-    import attrs
-
     names = {field.name for field in attrs.fields(RunnerSettings)}
     assert set() == {
         name for name in names if name.endswith(("_key", "password", "secret"))

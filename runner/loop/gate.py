@@ -1,0 +1,139 @@
+"""The one gate: why exposure must not increase now, each reason kept by its source."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+
+import attrs
+
+from runner.core.orders import Denial
+from runner.core.risk import Situation, pause_reasons, trading_state
+from runner.core.settings import TradeConfig
+from runner.core.status import PauseReason, TradingState
+from runner.host.manager import PluginHost
+from runner.loop.settings import LoopSettings
+from runner.loop.view import View
+from runner.ports import Clock
+from runner.wire.commands import Command
+from runner.wire.heartbeat import ServerHeartbeat
+
+log = logging.getLogger("mt5runner.loop")
+
+
+class Gate:
+    """Keeps what speaks against entries; every opening asks it.
+
+    Args:
+        view: Readings of the account.
+        host: Asks the plugins' guards.
+        clock: Wall-clock time.
+        settings: How old a configuration may be; whether there is a lease.
+
+    Attributes:
+        reasons: Why exposure must not increase; empty when it may.
+        state: What the account may do; None before the first look.
+        server: The last server heartbeat, what it did not say as it was before.
+        is_lease_held: Whether this runner owns the account; None without a lease.
+        confirmed_at: When the server last confirmed the configuration.
+    """
+
+    def __init__(
+        self, *, view: View, host: PluginHost, clock: Clock, settings: LoopSettings
+    ) -> None:
+        self._view = view
+        self._host = host
+        self._clock = clock
+        self._max_age = settings.max_config_age
+        self._was_readable = True
+        self.reasons: tuple[PauseReason, ...] = ()
+        self.state: TradingState | None = None
+        self.server: ServerHeartbeat | None = None
+        self.is_lease_held = None if settings.epoch is None else True
+        self.confirmed_at: datetime | None = None
+
+    def hear_server(self, heartbeat: ServerHeartbeat | None) -> None:
+        """Take a server heartbeat; None says nothing and lifts nothing."""
+        self.server = _sticky(self.server, heartbeat)
+
+    def confirm(self, at: datetime | None) -> None:
+        """Note that the configuration was right at *at*, UTC-aware."""
+        if at is not None and (self.confirmed_at is None or at > self.confirmed_at):
+            self.confirmed_at = at
+
+    def look(self, config: TradeConfig | None, command: Command | None) -> bool:
+        """Collect every reason anew.
+
+        Args:
+            config: The applied trade config.
+            command: The command in force.
+
+        Returns:
+            Whether the state or any reason changed.
+        """
+        account = self._view.account
+        self._tell_readable(is_readable=account is not None)
+        guards: Sequence[Denial] = ()
+        if account is not None and config is not None:
+            now = self._view.now
+            positions = self._view.positions or ()
+            self._host.on_account(
+                account=account, positions=positions, config=config, now=now
+            )
+            guards = self._host.check_trading(account=account, config=config, now=now)
+        return self._set(
+            pause_reasons(
+                Situation(
+                    wall=self._clock.now(),
+                    config=config,
+                    server=self.server,
+                    command=command,
+                    lease_held=self.is_lease_held,
+                    account=account,
+                    config_confirmed_at=self.confirmed_at,
+                    max_config_age=self._max_age,
+                    guards=guards,
+                )
+            )
+        )
+
+    def _tell_readable(self, *, is_readable: bool) -> None:
+        if is_readable == self._was_readable:
+            return
+        self._was_readable = is_readable
+        if is_readable:
+            log.info("the account is readable again")
+        else:
+            log.error("the account is unknown: %s", self._view.error)
+
+    def _set(self, reasons: tuple[PauseReason, ...]) -> bool:
+        state = trading_state(reasons)
+        # Figures in a reason move with every quote; what changes is who says what.
+        before = [(reason.source, reason.code) for reason in self.reasons]
+        after = [(reason.source, reason.code) for reason in reasons]
+        changed = state is not self.state or before != after
+        self.reasons, self.state = reasons, state
+        if not changed:
+            return False
+        if reasons:
+            log.warning("exits only: %s", "; ".join(map(str, reasons)))
+        else:
+            log.info("trading: entries and exits")
+        self._host.on_trading_state_changed(
+            state=state, reasons=reasons, now=self._view.now
+        )
+        return True
+
+
+def _sticky(
+    old: ServerHeartbeat | None, new: ServerHeartbeat | None
+) -> ServerHeartbeat | None:
+    if new is None or old is None:
+        return new or old
+    said = {
+        field.name: value
+        for field in attrs.fields(ServerHeartbeat)
+        if (value := getattr(new, field.name)) is not None
+    }
+    return attrs.evolve(old, **said)

@@ -1,0 +1,165 @@
+"""Carries out what strategies want: sized, asked about, then sent or denied."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+import attrs
+
+from runner.core.account import Account
+from runner.core.market import SymbolSpec, Tick
+from runner.core.orders import Action, Denial, Deny, OrderIntent
+from runner.core.risk import HOST, judge
+from runner.core.settings import TradeConfig
+from runner.host.manager import PluginHost
+from runner.loop.desk import OrderDesk
+from runner.loop.gate import Gate
+from runner.loop.roster import Member, Roster
+from runner.loop.view import View
+from runner.ports import UnavailableError
+
+log = logging.getLogger("mt5runner.loop")
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class _Known:
+    """Everything that must be known before an intent can be judged."""
+
+    account: Account
+    config: TradeConfig
+    tick: Tick
+    spec: SymbolSpec
+
+
+class Trader:
+    """The only way from an intent to an order.
+
+    Args:
+        view: Readings.
+        host: Sizes intents and asks the plugins' guards.
+        roster: Knows what its config lets a strategy do.
+        gate: Knows why exposure must not increase.
+        desk: Sends orders.
+    """
+
+    def __init__(
+        self,
+        *,
+        view: View,
+        host: PluginHost,
+        roster: Roster,
+        gate: Gate,
+        desk: OrderDesk,
+    ) -> None:
+        self._view = view
+        self._host = host
+        self._roster = roster
+        self._gate = gate
+        self._desk = desk
+        self._told: dict[tuple[str, str], tuple[str, ...]] = {}
+
+    def carry_out(
+        self, member: Member, intent: OrderIntent, *, is_stale: bool = False
+    ) -> None:
+        """Send what *intent* asks for, or deny it and say why.
+
+        Args:
+            member: Whose intent it is.
+            intent: What it wants.
+            is_stale: Whether it was decided on a bar that was missed while away.
+        """
+        try:
+            known = self._known(intent)
+        except UnavailableError as error:
+            self._deny(intent, [Denial(HOST, Deny("UNKNOWN", str(error)))])
+            return
+        own = self._roster.denials(member, intent)
+        guards: list[Denial] = []
+        if intent.increases_exposure:
+            own += self._about_opening(intent, known, is_stale=is_stale)
+            guards += self._host.check_symbol(
+                symbol=known.spec, config=known.config, now=self._view.now
+            )
+            intent = self._sized(intent, known)
+            if intent.volume is None:
+                own.append(Deny("NO_VOLUME", "no size fits the symbol's rules"))
+        guards += self._host.check_order(
+            intent=intent,
+            account=known.account,
+            positions=self._view.positions or (),
+            symbol=known.spec,
+            tick=known.tick,
+            config=known.config,
+            now=self._view.now,
+        )
+        denials = judge(intent, reasons=self._gate.reasons, host=own, guards=guards)
+        if denials:
+            self._deny(intent, denials)
+            return
+        self._told.pop((intent.strategy, intent.symbol), None)
+        self._send(member, intent)
+
+    def _known(self, intent: OrderIntent) -> _Known:
+        account, config = self._view.account, self._roster.trade
+        tick = self._view.ticks.get(intent.symbol)
+        if account is None:
+            raise UnavailableError(f"account: {self._view.error}")
+        if config is None:
+            raise UnavailableError("no trade config was ever applied")
+        if tick is None:
+            raise UnavailableError(f"{intent.symbol}: no quote yet")
+        try:
+            spec = self._view.spec(intent.symbol)
+        except KeyError as error:
+            raise UnavailableError(f"{intent.symbol}: {error}") from None
+        return _Known(account=account, config=config, tick=tick, spec=spec)
+
+    def _about_opening(
+        self, intent: OrderIntent, known: _Known, *, is_stale: bool
+    ) -> list[Deny]:
+        found: list[Deny] = []
+        if is_stale:
+            found.append(Deny("STALE_BAR", "the bar closed while the runner was away"))
+        if not known.spec.entries_allowed:
+            found.append(Deny("SYMBOL_CLOSED", "the broker takes no new positions"))
+        return found
+
+    def _sized(self, intent: OrderIntent, known: _Known) -> OrderIntent:
+        if intent.volume is not None:
+            return intent
+        volume = self._host.choose_volume(
+            intent=intent,
+            account=known.account,
+            symbol=known.spec,
+            tick=known.tick,
+            config=known.config,
+        )
+        return attrs.evolve(intent, volume=volume)
+
+    def _send(self, member: Member, intent: OrderIntent) -> None:
+        if intent.action is Action.OPEN:
+            self._desk.open(intent, magic=member.context.magic)
+            return
+        for position in member.context.positions(intent.symbol):
+            if intent.ticket is not None and position.ticket != intent.ticket:
+                continue
+            if intent.action is Action.CLOSE:
+                self._desk.close(
+                    position, strategy=intent.strategy, volume=intent.volume
+                )
+            else:
+                self._desk.protect(position, intent)
+
+    def _deny(self, intent: OrderIntent, denials: Sequence[Denial]) -> None:
+        codes = tuple(denial.deny.code for denial in denials)
+        key = (intent.strategy, intent.symbol)
+        if self._told.get(key) != codes:
+            self._told[key] = codes
+            log.info(
+                "denied %s %s: %s",
+                intent.action.value,
+                intent.symbol,
+                "; ".join(map(str, denials)),
+            )
+        self._host.on_order_denied(intent=intent, denials=denials, now=self._view.now)

@@ -7,13 +7,15 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
 
+from runner.adapters.redis_control import RedisControl
+from runner.ports import Exchange
 from runner.wire import keys
 
 ACL_FILE = Path(__file__).parents[2] / "deploy" / "redis-acl"
@@ -118,6 +120,35 @@ def test_a_bot_does_a_whole_control_cycle(
     assert {b"bot_status": b"ACTIVE"} == status
     assert (b"5", b"3") == (trade, strategy)
     assert ({b"seq": b"1"}, {b"seq": b"1"}) == (command, fleet)
+
+
+def test_the_runner_needs_no_more_than_a_bot_may(
+    connect: Connect, acl_port: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The adapter does a whole cycle and has its lease; nothing is refused."""
+    connect(SERVER).hset(keys.trade_config(MINE), keys.VERSION_FIELD, 6)
+    url = f"redis://{BOT}:{BOT}@127.0.0.1:{acl_port}/0"
+    with closing(RedisControl(url, session="host:1:a", random=lambda: 0.5)) as control:
+        assert 1 == control.acquire_lease(MINE)
+        view = control.exchange(
+            Exchange(
+                account=MINE,
+                heartbeat={"bot_status": "ACTIVE"},
+                strategy_ids=(1,),
+                config_acks={"trade": "{}"},
+                command_acks={"1": "{}"},
+                renew_lease=True,
+            )
+        )
+        control.release_lease(MINE)
+
+    assert (6, {1: 3}, True) == (
+        view.trade_version,
+        view.strategy_versions,
+        view.lease_held,
+    )
+    assert {"seq": "1"} == view.command == view.fleet_command
+    assert [] == caplog.messages
 
 
 def test_a_bot_keeps_its_lease(connect: Connect) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Final, TypeVar
 from runner.adapters.mt5_simulator import arguments
 from runner.adapters.mt5_simulator import constants as mt5
 from runner.adapters.mt5_simulator.calls import Caller, call
+from runner.adapters.mt5_simulator.desk import Execution
 from runner.adapters.mt5_simulator.errors import CallFailedError
 from runner.adapters.mt5_simulator.faults import Answer, FillPart, Refuse
 from runner.adapters.mt5_simulator.history import Archive
@@ -19,7 +20,6 @@ from runner.adapters.mt5_simulator.structs import (
     TradePosition,
 )
 from runner.adapters.mt5_simulator.symbols import Symbol
-from runner.adapters.mt5_simulator.trading import Execution
 
 _Record = TypeVar("_Record", TradeDeal, TradeOrder)
 _TWO: Final = 2

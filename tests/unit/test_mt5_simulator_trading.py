@@ -742,7 +742,7 @@ def test_netting_reduces_and_closes_with_opposite_deals() -> None:
 
 
 def test_netting_turns_over_with_a_larger_opposite_deal() -> None:
-    """One INOUT deal; the identifier stays, the ticket is the new order's [D,K]."""
+    """One deal for both; the identifier stays, the ticket is the new order's [D,K]."""
     terminal = make(hedging=False)
     first = send(terminal)
 

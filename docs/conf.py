@@ -41,7 +41,7 @@ nitpick_ignore_regex = [
     (r"py:.*", rf"({names})(\..*)?")
     for names in (
         "abc|attrs?|builtins|collections|datetime|decimal|enum|logging|pathlib|typing",
-        "np|npt|numpy|pandas|redis|requests",
+        "np|npt|numpy|pandas|pd|redis|requests",
         "Decimal|None|bool|bytes|dict|float|int|list|object|set|str|tuple|type",
         "Any|Callable|Collection|Iterable|Iterator|Mapping|Path|Sequence|timedelta",
         "[A-Z][A-Za-z]*Error",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import inspect
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,29 @@ def test_the_readme_shows_the_smallest_strategy_as_it_is() -> None:
     [shown] = _blocks(ROOT / "README.md", "python")
 
     assert file.partition("annotations\n\n")[2] == shown
+
+
+def _codes(source: Path) -> Iterator[str]:
+    """The reason codes that *source* writes out where it denies or pauses."""
+    for node in ast.walk(ast.parse(source.read_text("utf-8"))):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+            continue
+        if node.func.id in {"Deny", "PauseReason"}:
+            values = [*node.args[:2], *(keyword.value for keyword in node.keywords)]
+            for value in values:
+                if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                    yield from re.findall(r"^[A-Z][A-Z_]+$", value.value)
+
+
+def test_each_reason_code_is_explained() -> None:
+    """Whoever reads a code in a log or a heartbeat finds it in the documentation."""
+    pages = "".join(page.read_text("utf-8") for page in DOCS.glob("*.md"))
+    sources = [*ROOT.glob("runner/**/*.py"), *ROOT.glob("plugins/**/*.py")]
+
+    codes = {code for source in sources for code in _codes(source)}
+
+    assert {"NO_CONFIG", "NEWS_WINDOW"} <= codes
+    assert [] == sorted(code for code in codes if f"`{code}`" not in pages)
 
 
 @pytest.mark.parametrize("hook", HOOKS, ids=lambda hook: str(hook.__name__))

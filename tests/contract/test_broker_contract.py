@@ -8,9 +8,11 @@ from typing import Any
 
 import attrs
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from runner.adapters.mt5 import MT5Adapter, MT5Settings
-from runner.adapters.mt5_simulator import faults
+from runner.adapters.mt5_simulator import errors, faults
 from runner.adapters.mt5_simulator.terminal import SimulatedTerminal
 from runner.core.orders import (
     Action,
@@ -62,10 +64,11 @@ class Desk:
     terminal: SimulatedTerminal
     broker: Broker
     clock: StillClock
+    start: datetime
 
     def quote(self, seconds: float, bid: float, symbol: str = "EURUSD") -> None:
         """Quote *symbol* so many seconds after the start, with a spread of 12."""
-        time = START + timedelta(seconds=seconds)
+        time = self.start + timedelta(seconds=seconds)
         self.terminal.quote(symbol, bid, round(bid + 0.00012, 5), time)
 
     def fail(self, call: str, *planned: faults.Fault) -> None:
@@ -116,13 +119,13 @@ def protecting(ticket: int, stop: float | None, target: float | None) -> OrderRe
     )
 
 
-def make_desk(*, hedging: bool = True) -> Desk:
+def make_desk(*, hedging: bool = True, start: datetime = START) -> Desk:
     """Return a connected broker with one quote."""
     terminal = SimulatedTerminal(hedging=hedging)
     clock = StillClock()
     adapter = MT5Adapter(terminal, clock, MT5Settings(is_live=False))
     adapter.connect(Login(account=123456))
-    desk = Desk(terminal, adapter, clock)
+    desk = Desk(terminal, adapter, clock, start)
     terminal.symbol_select("EURUSD", True)
     desk.quote(0, 1.1)
     return desk
@@ -476,6 +479,19 @@ def test_position_that_is_closed_again_is_found(either_desk: Desk) -> None:
     )
 
 
+@pytest.mark.parametrize("year", [2007, 2035])
+def test_look_up_follows_the_market_not_this_machine(year: int) -> None:
+    """On a recorded market the order's time is far from this machine's."""
+    desk = make_desk(start=START.replace(year=year))
+    desk.open()
+    desk.quote(1, 1.09)
+
+    found = desk.broker.find(OPEN)
+
+    assert found is not None
+    assert Outcome.FILLED is found.outcome
+
+
 def test_close_is_found(either_desk: Desk) -> None:
     """A close has its deal in history, also one of a part."""
     ticket = either_desk.open().ticket
@@ -547,3 +563,79 @@ def test_closed_broker_refuses(desk: Desk) -> None:
     with pytest.raises(UnavailableError, match="not connected"):
         desk.broker.positions()
     assert Outcome.NOT_SENT is desk.open().outcome
+
+
+# -- everything at once ----------------------------------------------------------------
+RETCODES = [code for code in errors.COMMENTS if code not in {0, 10008, 10009, 10010}]
+some_fault = st.one_of(
+    st.none(),
+    st.sampled_from(RETCODES).map(faults.Refuse),
+    st.sampled_from([10011, 10012, 10031]).map(faults.Answer),
+    st.sampled_from([-10002, -10001, -10005, -1]).map(faults.LoseReply),
+    st.sampled_from(sorted(errors.TEXTS)).map(faults.Fail),
+    st.sampled_from([0.1, 0.5, 0.9]).map(faults.FillPart),
+    st.just(faults.Disconnect()),
+)
+
+
+def traces(desk: Desk, token: str) -> int:
+    """Return how many deals the account has of an order."""
+    deals = desk.terminal.account.history.deals
+    return sum(token in deal.comment for deal in deals.between(0, 2**31 - 1))
+
+
+def settled(desk: Desk, request: OrderRequest, result: OrderResult) -> OrderResult:
+    """Look an unknown order up until its outcome is clear; no trace is a rejection."""
+    for _ in range(40):
+        if result.outcome is not Outcome.UNKNOWN:
+            return result
+        desk.clock.wait(2)
+        try:
+            found = desk.broker.find(request)
+        except UnavailableError:
+            continue
+        result = found or attrs.evolve(result, outcome=Outcome.REJECTED)
+    raise AssertionError(f"never settled: {result}")
+
+
+@given(
+    hedging=st.booleans(),
+    sends=st.lists(st.lists(some_fault, max_size=4), min_size=1, max_size=4),
+    readings=st.lists(
+        st.tuples(
+            st.sampled_from(["positions_get", "history_deals_get", "account_info"]),
+            st.integers(1, 6),
+            st.sampled_from([-1, -10004]),
+        ),
+        max_size=3,
+    ),
+)
+def test_told_outcome_is_the_real_one_whatever_fails(
+    hedging: bool,
+    sends: list[list[faults.Fault | None]],
+    readings: list[tuple[str, int, int]],
+) -> None:
+    """One order is never executed twice, and never otherwise than it is told."""
+    desk = make_desk(hedging=hedging)
+    for number, planned in enumerate(sends):
+        numbered = {n: one for n, one in enumerate(planned, start=1) if one}
+        schedule: dict[str, dict[int, faults.Fault]] = {"order_send": numbered}
+        for call, at, code in readings:
+            schedule.setdefault(call, {})[at] = faults.Fail(code)
+        desk.terminal.faults = faults.Schedule(schedule)
+        request = attrs.evolve(OPEN, token=f"TOKEN{number:05}")
+
+        result = settled(desk, request, desk.broker.send(request))
+
+        filled = result.outcome is Outcome.FILLED
+        assert int(filled) == traces(desk, request.token), (result, planned)
+        # The account may have to be connected to again before it can be read.
+        desk.terminal.faults = None
+        desk.clock.wait(120)
+        volumes = [
+            deal.volume
+            for deal in desk.broker.deals(START)
+            if deal.comment == request.token
+        ]
+        assert ([result.volume] if filled else []) == volumes
+        desk.quote(number + 1, 1.1)

@@ -45,6 +45,7 @@ class Market:
 
     terminal: SimulatedTerminal
     data: MarketData
+    clock: StillClock
 
     def quote(self, minutes: float, bid: float = 1.1, symbol: str = "EURUSD") -> None:
         """Quote *symbol* so many minutes after the start, with a spread of 12."""
@@ -57,9 +58,10 @@ def make_market(zone: ServerZone = NEW_YORK_CLOSE) -> Market:
     """Return a market whose terminal is connected."""
     terminal = SimulatedTerminal(server_zone=zone)
     settings = MT5Settings(is_live=False, server_zone=zone)
-    adapter = MT5Adapter(terminal, StillClock(), settings)
+    clock = StillClock()
+    adapter = MT5Adapter(terminal, clock, settings)
     adapter.connect(Login(account=123456))
-    return Market(terminal, adapter)
+    return Market(terminal, adapter, clock)
 
 
 @pytest.fixture
@@ -116,6 +118,33 @@ def test_time_is_that_of_the_newest_quote_of_all_symbols(market: Market) -> None
     market.quote(3, 1.3, symbol="GBPUSD")
 
     assert START + 3 * MINUTE == market.data.now()
+    market.data.tick("EURUSD")
+    assert START + 3 * MINUTE == market.data.now()
+
+
+def test_symbol_taken_out_of_market_watch_is_put_there_again(market: Market) -> None:
+    """Somebody who tidies the terminal up does not stop the quotes."""
+    market.quote(0)
+    market.data.tick("EURUSD")
+    market.terminal.symbol_select("EURUSD", False)
+    market.data.tick("EURUSD")
+
+    assert market.data.tick("EURUSD") is not None
+
+
+def test_terminal_that_was_connected_to_again_gets_its_symbols(market: Market) -> None:
+    """A terminal that was restarted may have forgotten what it showed."""
+    market.quote(0)
+    market.data.tick("EURUSD")
+    market.terminal.faults = faults.Schedule(
+        {"symbol_info_tick": {1: faults.Disconnect()}}
+    )
+    with pytest.raises(UnavailableError, match="IPC send failed"):
+        market.data.tick("EURUSD")
+    market.terminal.symbol_select("EURUSD", False)
+    market.clock.wait(1)
+
+    assert market.data.tick("EURUSD") is not None
 
 
 def test_history_is_closed_bars_oldest_first(market: Market) -> None:
@@ -134,7 +163,8 @@ def test_history_is_closed_bars_oldest_first(market: Market) -> None:
 
 
 def test_history_is_shorter_where_there_is_no_more(market: Market) -> None:
-    """What does not exist is left out."""
+    """What does not exist is left out, also before the first quote."""
+    assert not market.data.history("EURUSD", Timeframe.M1, 10)
     market.quote(0)
     assert not market.data.history("EURUSD", Timeframe.M1, 10)
 

@@ -146,7 +146,9 @@ def test_long_history_is_read_in_pages() -> None:
     assert [(0, 50_000), (50_000, 50_000), (100_000, 10_001)] == terminal.requests
 
 
-def test_bar_that_opens_between_two_pages_is_not_read_twice() -> None:
+def test_bar_that_opens_between_two_pages_is_not_read_twice(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     """Positions count from the newest bar, so they shift while pages are read."""
     terminal, adapter = market(minutes(120_000))
     terminal.grows_while_paging = True
@@ -155,6 +157,7 @@ def test_bar_that_opens_between_two_pages_is_not_read_twice() -> None:
 
     assert sorted(set(found)) == found
     assert minutes(len(found), (found[0] - FIRST) // 60) == found
+    assert [] == caplog.messages
 
 
 def test_history_ends_where_the_terminal_has_no_more() -> None:

@@ -954,6 +954,28 @@ def test_record_of_something_else_is_not_taken_for_the_order(
     assert setup.adapter.find(OPEN) is None
 
 
+def test_exit_without_a_comment_is_not_added_to_the_entry() -> None:
+    """Where comments are dropped, only entries count as the opening's deals."""
+
+    def execute_and_lose(terminal: Scripted, request: dict[str, Any]) -> Any:
+        executes()(terminal, request)
+        terminal.positions.clear()
+        terminal.deals = [
+            make_deal(comment=""),
+            make_deal(ticket=10, entry=1, type=1, price=1.09, comment=""),
+        ]
+        terminal.error = (-10002, "IPC recv failed")
+
+    setup = case(execute_and_lose)
+    setup.send()
+    setup.clock.wait(1)
+
+    found = setup.adapter.find(OPEN)
+
+    assert found is not None
+    assert (0.1, 1.10012) == (found.volume, found.price)
+
+
 def test_close_whose_history_is_missing_is_not_told() -> None:
     """A position that is gone without a deal is not understood yet."""
     with pytest.raises(UnavailableError, match="its history is not there yet"):

@@ -16,6 +16,7 @@ import pytest
 from runner.adapters.mt5 import MT5Adapter, MT5Settings
 from runner.adapters.mt5.session import retry_delay
 from runner.adapters.mt5_simulator.terminal import SimulatedTerminal
+from runner.core.market import Timeframe
 from runner.core.server_time import ServerZone
 from runner.ports import Login, UnavailableError
 
@@ -291,6 +292,22 @@ def test_switched_account_is_unknown_until_it_is_back(
     assert "The terminal is back on account 1" == caplog.messages[-1]
 
 
+def test_quotes_of_another_account_are_none_of_ours() -> None:
+    """Once the switch was seen, the other broker's prices are not taken either."""
+    setup = case()
+    setup.terminal.account.login = 2
+    with pytest.raises(UnavailableError):
+        setup.adapter.account()
+
+    for read in (
+        lambda: setup.adapter.tick("EURUSD"),
+        lambda: setup.adapter.closed_bars("EURUSD", Timeframe.H1),
+        lambda: setup.adapter.symbol("EURUSD"),
+    ):
+        with pytest.raises(UnavailableError, match="ANOTHER ACCOUNT"):
+            read()
+
+
 # -- the pipe --------------------------------------------------------------------------
 def test_delays_double_from_one_second_to_a_minute() -> None:
     """Trying again gets slower, but never stops."""
@@ -403,8 +420,13 @@ def test_terminal_that_comes_back_on_another_account_is_not_used() -> None:
     setup.terminal.account.login = 2
     setup.clock.time += 1
 
-    with pytest.raises(UnavailableError, match="ANOTHER ACCOUNT"):
-        setup.adapter.positions()
+    for read in (setup.adapter.positions, lambda: setup.adapter.tick("EURUSD")):
+        with pytest.raises(UnavailableError, match="ANOTHER ACCOUNT"):
+            read()
+        setup.terminal.broken = GONE
+        with pytest.raises(UnavailableError):
+            setup.adapter.account()
+        setup.clock.time += 60
 
 
 def test_before_connecting_nothing_is_read() -> None:

@@ -195,9 +195,10 @@ class Bars:
                 # A bar that opened between two pages shifts the older one by one row.
                 oldest = pages[-1][0][0]
                 page = [row for row in page if row[0] < oldest]
-            if page:
-                pages.append(page)
-            if is_last or not page:
+            if not page:
+                break
+            pages.append(page)
+            if is_last:
                 break
             start += size
         return list(itertools.chain.from_iterable(reversed(pages)))

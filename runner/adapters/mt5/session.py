@@ -54,6 +54,7 @@ class Session:
         self._login: Login | None = None
         self._account: tuple[int, str] = (0, "")
         self._lost = ""
+        self._is_verified = False
         self._failures = 0
         self._retry_at = 0.0
         self._opened_at = 0.0
@@ -97,31 +98,38 @@ class Session:
         self._lost = ""
         self._failures = 0
         self._opened()
+        self._is_verified = True
         return info
 
     def ready(self) -> None:
-        """See to it that there is a connection; tries once if a try is due.
+        """See to it that the terminal is there, on the account that was connected to.
+
+        A lost connection is tried once if a try is due. The account is read only if
+        the last reading was of another one, or there was none since connecting.
 
         Raises:
-            UnavailableError: If there is none now.
+            UnavailableError: If it is not.
         """
         if self._login is None:
             raise UnavailableError("not connected to a terminal")
-        if not self._lost:
-            return
+        if self._lost:
+            self._reconnect(self._login)
+        if not self._is_verified:
+            self._verify()
+
+    def _reconnect(self, login: Login) -> None:
         now = self._clock.monotonic()
         if now < self._retry_at:
             raise UnavailableError(
                 f"{self._lost}; next try in {self._retry_at - now:.0f} s"
             )
         self._terminal.shutdown()
-        code, text = self._open(self._login)
+        code, text = self._open(login)
         if code != mt5.RES_S_OK:
             self._schedule(f"initialize: {text} ({code})")
             raise UnavailableError(self._lost)
         self._lost = ""
         self._opened()
-        self.account_info()
 
     def answer(self, call: str, value: _T | bool | None) -> _T:
         """Return *value* unless it says that the call failed. None is not empty.
@@ -142,7 +150,7 @@ class Session:
     def failure(self, call: str, code: int, text: str) -> UnavailableError:
         """Take in that *call* failed; return the error to raise."""
         problem = f"{call}: {text} ({code})"
-        if code <= mt5.RES_E_INTERNAL_FAIL and not self._lost:
+        if code <= mt5.RES_E_INTERNAL_FAIL:
             # A connection that broke soon after it was made is no fresh start.
             if self._clock.monotonic() - self._opened_at > _LONGEST_DELAY:
                 self._failures = 0
@@ -156,8 +164,12 @@ class Session:
             UnavailableError: If it cannot be read, or is another one.
         """
         self.ready()
+        return self._verify()
+
+    def _verify(self) -> AccountInfo:
         info = self.answer("account_info", self._terminal.account_info())
-        if (info.login, info.server) != self._account:
+        self._is_verified = (info.login, info.server) == self._account
+        if not self._is_verified:
             login, server = self._account
             problem = (
                 f"THE TERMINAL IS ON ANOTHER ACCOUNT: {info.login} on {info.server!r} "
@@ -232,6 +244,7 @@ class Session:
 
     def _opened(self) -> None:
         self._opened_at = self._clock.monotonic()
+        self._is_verified = False
         self.generation += 1
 
     def _schedule(self, problem: str) -> None:

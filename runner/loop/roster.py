@@ -165,7 +165,7 @@ class Roster:
         old, new = self.trade, staged.config
         self.trade = new
         differences = _differences(old, new)
-        self.report(TRADE_FIELD, staged.warnings)
+        self.report(TRADE_FIELD, ())
         for warning in staged.warnings:
             log.warning("trade config %d: %s", new.version, warning)
         self._link.applied(TRADE_FIELD, new.version, differences)
@@ -215,6 +215,7 @@ class Roster:
             return self._refuse(scope, config, [str(error)], now)
         self._put_in_force(record, staged, warm_up, now)
         lines = [str(change) for change in found]
+        self.report(scope, problems)
         self._announce(scope, staged, lines, [*staged.warnings, *problems])
         self._host.on_strategy_config_applied(config=config, changes=lines, now=now)
         return True
@@ -251,7 +252,6 @@ class Roster:
         warnings: Sequence[str],
     ) -> None:
         config = staged.config
-        self.report(scope, warnings)
         for warning in warnings:
             log.warning("strategy config %d: %s", config.version, warning)
         self._link.applied(scope, config.version, lines)

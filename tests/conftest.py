@@ -14,6 +14,11 @@ from typing import Any
 
 import pytest
 import redis
+from hypothesis import settings
+
+# A busy machine is slow: no example fails for the time that it took.
+settings.register_profile("any-machine", deadline=None)
+settings.load_profile("any-machine")
 
 from runner import (
     Account,

@@ -16,10 +16,6 @@ import pytest
 import redis
 from hypothesis import settings
 
-# A busy machine is slow: no example fails for the time that it took.
-settings.register_profile("any-machine", deadline=None)
-settings.load_profile("any-machine")
-
 from runner import (
     Account,
     Action,
@@ -41,6 +37,10 @@ from runner import (
     TradeConfig,
     TradingState,
 )
+
+# A busy machine is slow: no example fails for the time that it took.
+settings.register_profile("any-machine", deadline=None)
+settings.load_profile("any-machine")
 
 
 def _free_port() -> int:

@@ -118,6 +118,7 @@ def test_time_is_that_of_the_newest_quote_of_all_symbols(market: Market) -> None
     market.quote(3, 1.3, symbol="GBPUSD")
 
     assert START + 3 * MINUTE == market.data.now()
+    market.data.tick("GBPUSD")
     market.data.tick("EURUSD")
     assert START + 3 * MINUTE == market.data.now()
 
@@ -141,7 +142,7 @@ def test_terminal_that_was_connected_to_again_gets_its_symbols(market: Market) -
     )
     with pytest.raises(UnavailableError, match="IPC send failed"):
         market.data.tick("EURUSD")
-    market.terminal.symbol_select("EURUSD", False)
+    market.terminal.known("EURUSD").selected = False
     market.clock.wait(1)
 
     assert market.data.tick("EURUSD") is not None

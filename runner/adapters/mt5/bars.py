@@ -207,7 +207,6 @@ class Bars:
         self, symbol: str, timeframe: Timeframe, start: int, size: int
     ) -> list[_Row]:
         spelling = self._symbols.resolve(symbol)
-        self._session.ready()
         array = self._terminal.copy_rates_from_pos(
             spelling, mt5.TIMEFRAMES[timeframe], start, size
         )

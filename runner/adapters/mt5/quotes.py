@@ -63,7 +63,6 @@ class Quotes:
             UnavailableError: If it cannot be read.
         """
         spelling = self._symbols.resolve(name)
-        self._session.ready()
         info = self._terminal.symbol_info_tick(spelling)
         if info is None:
             code, text = self._terminal.last_error()

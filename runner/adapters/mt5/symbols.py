@@ -171,13 +171,13 @@ class Symbols:
             SymbolError: If there is none, or none for certain.
             UnavailableError: If the terminal cannot be asked.
         """
+        self._session.ready()
         if self._generation != self._session.generation:
             self._selected.clear()
             self._generation = self._session.generation
         spelling = self._spellings.get(name)
         if spelling is not None and spelling in self._selected:
             return spelling
-        self._session.ready()
         if spelling is None:
             spelling = self._search(name)
             other = self._names.setdefault(spelling, name)

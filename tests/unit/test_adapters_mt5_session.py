@@ -230,11 +230,13 @@ def test_switch_that_stops_trading_is_told_once_with_its_remedy(
     assert [False, False] == [setup.adapter.account().trade_allowed for _ in range(2)]
     assert 1 == len(caplog.records)
     assert words in caplog.text
+    assert [True] == [words in text for text in setup.adapter.obstacles]
 
     caplog.clear()
     caplog.set_level(logging.INFO)
     setattr(getattr(setup.terminal, where), field, not value)
     assert setup.adapter.account().trade_allowed
+    assert () == setup.adapter.obstacles
     assert ["Orders can pass again"] == caplog.messages
 
 

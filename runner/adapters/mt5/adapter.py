@@ -77,6 +77,14 @@ class MT5Adapter:
         )
         self._obstacles: tuple[str, ...] = ()
 
+    @property
+    def obstacles(self) -> tuple[str, ...]:
+        """Which switches stopped orders when the account was last read, and the cure.
+
+        Empty if none did; the link to the trade server is no switch.
+        """
+        return self._obstacles
+
     # -- MarketData --------------------------------------------------------------------
     def now(self) -> datetime:
         """Return the time of the newest quote of the symbols in use, UTC-aware."""

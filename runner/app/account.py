@@ -88,6 +88,9 @@ def run_account(
         if store is not None:
             store.close()
     _tell(summary, clock.monotonic() - began)
+    if summary.error:
+        log.error("%s", summary.error)
+        return ExitCode.USAGE
     return ExitCode.DONE
 
 

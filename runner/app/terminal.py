@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,13 +14,13 @@ from runner.adapters.feeds.spec import open_feed, parse_spec
 from runner.adapters.feeds.synthetic import SyntheticFeed
 from runner.adapters.mt5 import MT5Adapter, MT5Settings
 from runner.adapters.mt5_simulator.driver import BarDriver, drive
-from runner.adapters.mt5_simulator.symbols import SymbolsError
+from runner.adapters.mt5_simulator.symbols import read_symbols
 from runner.adapters.mt5_simulator.terminal import SimulatedTerminal
 from runner.core.account import Account
 from runner.core.market import Bar, Timeframe
 from runner.core.server_time import NEW_YORK_CLOSE, ServerZone
 from runner.loop.pacing import Pacer
-from runner.ports import Clock, FeedError, Login
+from runner.ports import Clock, Login
 from runner.settings import PREFIX, RunnerSettings, SettingsError, environment, secret
 
 PAPER_SERVER = "mt5runner-Paper"
@@ -128,14 +127,15 @@ def _open_paper(settings: RunnerSettings, account: str, clock: Clock) -> Termina
             balance=settings.paper_balance,
             currency=settings.paper_currency,
             leverage=settings.paper_leverage,
-            symbols=_read_symbols(settings.symbols),
+            symbols=read_symbols(Path(settings.symbols)) if settings.symbols else {},
             server_zone=zone,
             server=PAPER_SERVER,
         )
         if isinstance(feed, BarFiles):
-            feed = RescaledSpreads(feed, terminal)
+            digits = {name: terminal.known(name).digits for name in feed.symbols}
+            feed = AtTerminalPrecision(feed, digits)
         driver = drive(terminal, feed)
-    except (FeedError, SymbolsError) as error:
+    except ValueError as error:  # of the feed, the symbols file, or a symbol's name
         raise SettingsError(str(error)) from None
     if isinstance(feed, SyntheticFeed) and isinstance(driver, BarDriver):
         driver.warm_up(_WARM_UP)
@@ -161,54 +161,47 @@ def _number(account: str) -> int:
     return int(account) if account.isdecimal() and int(account) > 0 else 1
 
 
-def _read_symbols(file: str | None) -> Mapping[str, Mapping[str, Any]]:
-    if file is None:
-        return {}
-    try:
-        values = json.loads(Path(file).read_text("utf-8"))
-    except OSError as error:
-        raise SettingsError(f"symbols {file}: {error.strerror}") from None
-    except ValueError as error:
-        raise SettingsError(f"symbols {file}: not JSON: {error}") from None
-    if not isinstance(values, dict):
-        raise SettingsError(f"symbols {file}: expected an object, symbol to fields")
-    return values
+class AtTerminalPrecision:
+    """Bars as the terminal quotes its symbols; fulfils `ports.Feed`.
 
-
-class RescaledSpreads:
-    """Bars whose spreads count in the terminal's points; fulfils `ports.Feed`.
-
-    A file's spread column counts in the file's own last decimal. Where the terminal's
-    symbol has another precision (gold with 3 decimals in the file, 2 at the terminal),
-    the same price distance is another number of points.
+    A file's prices may have more decimals than the terminal's symbol (gold with 3 in
+    the file, 2 at the terminal), and its spread column counts in the file's own last
+    decimal. Prices are rounded to the symbol's digits, and the spread is told in its
+    points, so that the same distance in price remains.
 
     Args:
         feed: The files.
-        terminal: Knows the digits of its symbols.
+        digits: Symbol to the terminal's decimals.
     """
 
-    def __init__(self, feed: BarFiles, terminal: SimulatedTerminal) -> None:
+    def __init__(self, feed: BarFiles, digits: Mapping[str, int]) -> None:
         self._feed = feed
         self.symbols = feed.symbols
         self.timeframe = feed.timeframe
-        self._factors: dict[str, float] = {}
-        for name in feed.symbols:
-            try:
-                digits = terminal.known(name).digits
-            except ValueError as error:
-                raise FeedError(str(error)) from None
-            if digits != feed.digits[name]:
-                self._factors[name] = 10.0 ** (digits - feed.digits[name])
+        self._digits = {
+            name: (there, 10.0 ** (there - feed.digits[name]))
+            for name, there in digits.items()
+            if there != feed.digits[name]
+        }
 
     def bars(self) -> Iterator[Bar]:
         """Yield the bars of all symbols in order of time."""
-        factors = self._factors
-        if not factors:
-            return self._feed.bars()
-        return map(self._rescale, self._feed.bars())
+        bars = self._feed.bars()
+        return map(self._adapt, bars) if self._digits else bars
 
-    def _rescale(self, bar: Bar) -> Bar:
-        factor = self._factors.get(bar.symbol)
-        if factor is None or not bar.spread:
+    def _adapt(self, bar: Bar) -> Bar:
+        known = self._digits.get(bar.symbol)
+        if known is None:
             return bar
-        return attrs.evolve(bar, spread=max(1, round(bar.spread * factor)))
+        digits, factor = known
+        return Bar(
+            bar.symbol,
+            bar.timeframe,
+            bar.opens_at,
+            round(bar.open, digits),
+            round(bar.high, digits),
+            round(bar.low, digits),
+            round(bar.close, digits),
+            bar.tick_volume,
+            max(1, round(bar.spread * factor)) if bar.spread else 0,
+        )

@@ -32,7 +32,7 @@ from runner.loop.settings import LoopSettings, Player
 from runner.loop.stop import StopRequest
 from runner.loop.trader import Trader
 from runner.loop.view import View
-from runner.ports import Broker, Clock, StateStore
+from runner.ports import Broker, Clock, FeedError, StateStore
 from runner.strategy import Strategy
 
 log = logging.getLogger("mt5runner.loop")
@@ -50,6 +50,7 @@ class Summary:
         profit: Symbol to the profit of those, account currency.
         balance: Last known balance; None if never read.
         reason: Why it stopped.
+        error: What was wrong with the feed; empty if nothing was.
     """
 
     bars: Counter[str]
@@ -57,6 +58,7 @@ class Summary:
     profit: dict[str, float]
     balance: float | None
     reason: str
+    error: str = ""
 
 
 class Loop:
@@ -119,6 +121,7 @@ class Loop:
             settings=settings,
         )
         self._bars: Counter[str] = Counter()
+        self._error = ""
 
     def run(self) -> Summary:
         """Run until a stop is asked for or, if so set, until the feed ends.
@@ -185,7 +188,12 @@ class Loop:
         # A recorded market waits for its strategy, so that no bar of it is missed.
         if self._player is None or not self._roster.members:
             return True
-        return self._player.play()
+        try:
+            return self._player.play()
+        except FeedError as error:
+            self._error = str(error)
+            self._stop.ask("the feed cannot be read any further")
+            return False
 
     def _safe_point(self) -> None:
         """Apply what the server configured.
@@ -280,4 +288,5 @@ class Loop:
             profit=self._ledger.profit,
             balance=None if account is None else account.balance,
             reason=reason,
+            error=self._error,
         )

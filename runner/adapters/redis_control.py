@@ -232,11 +232,13 @@ class RedisControl:
         self, name: str, seen: Mapping[str, Sequence[_Reply]]
     ) -> int | None:
         value = seen[name][0] if name in seen else None
+        version: int | None = None
+        failure: WireError | None = None
         try:
             version = read_version(None if value is None else _text(value))
         except WireError as error:
-            self._note(name, error)
-            return None
+            failure = error
+        self._note(f"{name}, its value", failure)
         return version
 
     def _send(self, parts: Sequence[_Part]) -> list[list[_Reply]]:
@@ -274,9 +276,9 @@ class RedisControl:
             return
         self._troubles[name] = reason
         if reason:
-            log.warning("%s: Redis refuses: %s", name, reason)
+            log.warning("%s: nothing from Redis: %s", name, reason)
         else:
-            log.info("%s: Redis accepts again", name)
+            log.info("%s: Redis answers again", name)
 
     # -- the lease ---------------------------------------------------------------------
     def acquire_lease(self, account: str) -> LeaseHolder | int | None:

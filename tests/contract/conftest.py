@@ -157,13 +157,16 @@ class FaultyLink:
         url: Redis address through the proxy.
         mode: ``pass``, ``blackhole`` (swallow both ways), ``drop_reply`` (let the
             server act, lose its answer and close) or ``close`` (close at once).
+        accepted: Connections made so far.
+        requests: Packets that clients sent so far.
     """
 
     def __init__(self, target_url: str) -> None:
         self._target = urlsplit(target_url)
         self.mode = "pass"
         self.accepted = 0
-        self._pairs: list[tuple[socket.socket, socket.socket | None]] = []
+        self.requests = 0
+        self._sockets: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
         self._is_open = True
@@ -193,7 +196,7 @@ class FaultyLink:
                 place = (self._target.hostname or "", self._target.port or 0)
                 upstream = socket.create_connection(place)
             with self._lock:
-                self._pairs.append((client, upstream))
+                self._sockets += [client, upstream] if upstream else [client]
             self._spawn(self._pump, client, upstream, False)
             if upstream is not None:
                 self._spawn(self._pump, upstream, client, True)
@@ -203,6 +206,7 @@ class FaultyLink:
     ) -> None:
         try:
             while data := source.recv(65536):
+                self.requests += not is_reply
                 if self.mode == "drop_reply" and is_reply:
                     break
                 if self.mode != "blackhole" and sink is not None:
@@ -217,21 +221,17 @@ class FaultyLink:
     def cut(self) -> None:
         """Close every connection that stands."""
         with self._lock:
-            pairs, self._pairs = self._pairs, []
-        for pair in pairs:
-            for one in pair:
-                if one is not None:
-                    with suppress(OSError):
-                        one.shutdown(socket.SHUT_RDWR)
+            for one in self._sockets:
+                with suppress(OSError):
+                    one.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         self._is_open = False
-        with self._lock:
-            sockets = [one for pair in self._pairs for one in pair if one is not None]
+        self._threads[0].join()
         self.cut()
         for thread in self._threads:
             thread.join()
-        for one in sockets:
+        for one in self._sockets:
             one.close()
         self._listener.close()
 

@@ -12,12 +12,14 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from runner.adapters.mt5.orders import (
-    OrderError,
     close_draft,
     filling_modes,
-    keep_clear,
     open_draft,
     protect_draft,
+)
+from runner.adapters.mt5.rounding import (
+    OrderError,
+    keep_clear,
     room_for_stops,
     to_price,
     to_volume,

@@ -14,7 +14,7 @@ import attrs
 
 from runner.adapters.mt5.attempt import Attempt, Budget
 from runner.adapters.mt5.lookup import Lookup
-from runner.adapters.mt5.orders import Draft, OrderError
+from runner.adapters.mt5.orders import Draft
 from runner.adapters.mt5.quotes import Quotes
 from runner.adapters.mt5.read_back import ReadBack
 from runner.adapters.mt5.readings import side_of
@@ -25,6 +25,7 @@ from runner.adapters.mt5.retcodes import (
     RetcodeRule,
     rule_for,
 )
+from runner.adapters.mt5.rounding import OrderError
 from runner.adapters.mt5.session import Session
 from runner.adapters.mt5.settings import MT5Settings
 from runner.adapters.mt5.structs import OrderSendResult, TickInfo, TradePosition

@@ -1,17 +1,24 @@
 """Trade requests as pure code: what is sent, in the types that the module takes.
 
 Prices and volumes are floats and everything else is an int or text, or the module
-refuses the request. Rounding is done in decimals: 1.1 + 0.00015 is no price.
+refuses the request.
 """
 
 from __future__ import annotations
 
-from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 import attrs
 
 from runner.adapters.mt5 import terminal as mt5
+from runner.adapters.mt5.rounding import (
+    OrderError,
+    keep_clear,
+    on_grid,
+    room_for_stops,
+    to_price,
+    to_volume,
+)
 from runner.adapters.mt5.structs import TickInfo, TradePosition
 from runner.adapters.mt5.symbols import SymbolRules
 from runner.core.market import SymbolSpec
@@ -21,12 +28,8 @@ from runner.core.orders import OrderRequest, Side
 _LONGEST_COMMENT = 29
 """UTF-16 units; the module refuses more without sending anything."""
 _LARGEST_MAGIC = 2**63 - 1
-_NOISELESS = 8
-"""Decimals of a volume; what lies behind them is binary noise."""
-
-
-class OrderError(ValueError):
-    """The request cannot be sent: it breaks a rule that is known beforehand."""
+_NOISE = 1e-8
+"""Lots; less than any step of volume."""
 
 
 @attrs.frozen(slots=True)
@@ -74,98 +77,6 @@ def filling_modes(rules: SymbolRules) -> tuple[int, ...]:
     return tuple(modes) or (mt5.ORDER_FILLING_FOK, mt5.ORDER_FILLING_IOC)
 
 
-def to_price(value: float, spec: SymbolSpec, rounding: str = ROUND_HALF_EVEN) -> float:
-    """Return *value* on the symbol's grid of prices, without binary noise.
-
-    Args:
-        value: Any price.
-        spec: Tick size and digits.
-        rounding: A rounding mode of `decimal`.
-    """
-    tick = Decimal(repr(spec.tick_size))
-    steps = (Decimal(repr(value)) / tick).to_integral_value(rounding)
-    return float((steps * tick).quantize(Decimal(1).scaleb(-spec.digits)))
-
-
-def to_volume(value: float, spec: SymbolSpec) -> float:
-    """Return *value* floored to the symbol's step.
-
-    Args:
-        value: In lots.
-        spec: Step, smallest and largest volume.
-
-    Raises:
-        OrderError: If it is then outside the symbol's limits. It is never rounded
-            up: that would risk more than was asked for.
-    """
-    step = Decimal(repr(spec.volume_step))
-    if step <= 0:
-        raise OrderError(f"volume: {spec.name} states a step of {spec.volume_step}")
-    asked = Decimal(repr(round(value, _NOISELESS)))
-    volume = float((asked / step).to_integral_value(ROUND_FLOOR) * step)
-    if not spec.volume_min <= volume <= spec.volume_max:
-        raise OrderError(
-            f"volume: expected {spec.volume_min:g} to {spec.volume_max:g} lots of "
-            f"{spec.name}, got {value:g}"
-        )
-    return volume
-
-
-def room_for_stops(spec: SymbolSpec, quote: TickInfo, *, generous: bool) -> float:
-    """Return how near to the quote a stop or target may be, as a price difference.
-
-    Args:
-        spec: The stops level. 0 often stands for a level that moves with the market.
-        quote: The present one.
-        generous: After a refusal: at least the spread, and one tick more.
-    """
-    room = max(spec.stops_level * spec.point, spec.tick_size)
-    if not generous:
-        return room
-    return max(room, quote.ask - quote.bid) + spec.tick_size
-
-
-def keep_clear(
-    side: Side, levels: Levels, spec: SymbolSpec, quote: TickInfo, room: float
-) -> Levels:
-    """Move stop and target away from the quote where they are too near.
-
-    A position is closed at the other side of the quote, so a long one's levels keep
-    clear of the bid and a short one's of the ask (MQL5 reference, "Requirements and
-    Limitations in Making Trade Operations").
-
-    Args:
-        side: Direction of the position.
-        levels: Prices; 0.0 for none, which stays.
-        spec: The grid of prices.
-        quote: The present one.
-        room: Price difference to keep.
-
-    Raises:
-        OrderError: If no stop can be that far away.
-    """
-    if side is Side.BUY:
-        below = to_price(quote.bid - room, spec, ROUND_FLOOR)
-        above = to_price(quote.bid + room, spec, ROUND_CEILING)
-        stop = min(levels.stop_loss, below)
-        target = max(levels.take_profit, above)
-    else:
-        below = to_price(quote.ask - room, spec, ROUND_FLOOR)
-        above = to_price(quote.ask + room, spec, ROUND_CEILING)
-        stop = max(levels.stop_loss, above)
-        target = min(levels.take_profit, below)
-    kept = Levels(
-        stop if levels.stop_loss else 0.0, target if levels.take_profit else 0.0
-    )
-    for asked, level in (
-        (levels.stop_loss, kept.stop_loss),
-        (levels.take_profit, kept.take_profit),
-    ):
-        if asked and level <= 0:
-            raise OrderError(f"{spec.name}: no stop or target fits below {quote.bid}")
-    return kept
-
-
 def open_draft(
     request: OrderRequest,
     spelling: str,
@@ -200,7 +111,7 @@ def open_draft(
         stop_loss=request.stop_loss,
         take_profit=request.take_profit,
     )
-    levels = _on_grid(asked, spec)
+    levels = on_grid(asked, spec)
     for name, distance, level in (
         ("stop loss", request.stop_loss, levels.stop_loss),
         ("take profit", request.take_profit, levels.take_profit),
@@ -249,7 +160,7 @@ def close_draft(
     fields = _deal(request, position.symbol, side, spec, quote, filling, deviation)
     fields["position"] = position.ticket
     # The whole of a position is always a volume that it can be closed with.
-    is_whole = round(request.volume - position.volume, _NOISELESS) >= 0
+    is_whole = request.volume > position.volume - _NOISE
     fields["volume"] = (
         float(position.volume) if is_whole else to_volume(request.volume, spec)
     )
@@ -280,7 +191,7 @@ def protect_draft(
         OrderError: If it cannot be sent.
     """
     spec = rules.spec
-    wanted = kept = _on_grid(levels, spec)
+    wanted = kept = on_grid(levels, spec)
     if generous:
         room = room_for_stops(spec, quote, generous=True)
         kept = keep_clear(side, wanted, spec, quote, room)
@@ -330,10 +241,6 @@ def _deal(
         "type_time": mt5.ORDER_TIME_GTC,
         "comment": request.token,
     }
-
-
-def _on_grid(levels: Levels, spec: SymbolSpec) -> Levels:
-    return Levels(to_price(levels.stop_loss, spec), to_price(levels.take_profit, spec))
 
 
 def _moved(wanted: Levels, kept: Levels) -> str:

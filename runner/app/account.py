@@ -17,7 +17,8 @@ from runner.adapters.redis_control import RedisControl
 from runner.adapters.state_sqlite import SqliteState
 from runner.adapters.system_clock import SystemClock
 from runner.app.plugins import load_plugins, parameters_finder
-from runner.app.terminal import TerminalSetup, open_terminal
+from runner.app.setup import TerminalSetup
+from runner.app.terminal import open_terminal
 from runner.core.account import Account
 from runner.exit_codes import ExitCode
 from runner.host.records import PluginError

@@ -219,6 +219,20 @@ def test_week_long_gap_is_filled_by_one_more_reading() -> None:
     assert [(0, 3), (0, 7 * 1440 + 2)] == terminal.requests
 
 
+def test_bars_wait_for_the_first_one_ever() -> None:
+    """A symbol without any bar yet has none to begin from."""
+    terminal, adapter = market(minutes(1))
+    terminal.copy_rates_from_pos = lambda *chosen: np.zeros(0, RATES)
+    assert not adapter.closed_bars("EURUSD", Timeframe.M1)
+    assert not adapter.closed_bars("EURUSD", Timeframe.M1)
+
+    del terminal.copy_rates_from_pos
+    assert not adapter.closed_bars("EURUSD", Timeframe.M1)
+    terminal.opens += minutes(1, 1)
+
+    assert minutes(1) == opens(adapter.closed_bars("EURUSD", Timeframe.M1))
+
+
 def test_weekend_is_no_gap() -> None:
     """Days without bars cost one small reading."""
     terminal, adapter = market(minutes(100))

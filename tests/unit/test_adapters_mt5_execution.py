@@ -840,6 +840,71 @@ def test_protection_that_does_not_stand_is_told() -> None:
     assert "the terminal shows other levels" in result.message
 
 
+def test_protection_that_cannot_be_read_back_is_told_as_sent() -> None:
+    """The terminal accepted it; that it could not be seen is said."""
+    setup = case()
+    setup.terminal.positions = [make_position()]
+
+    def fail(terminal: Scripted, request: dict[str, Any]) -> Any:
+        terminal.failures["positions_get"].append((-1, "Terminal: Call failed"))
+        return make_answer(10009)
+
+    setup.terminal.answers = deque([fail])
+
+    result = setup.send(PROTECT)
+
+    assert (Outcome.FILLED, 1.095) == (result.outcome, result.stop_loss)
+    assert "could not be read back" in result.message
+
+
+def test_position_that_closes_while_it_is_protected_is_told() -> None:
+    """There is nothing left to look at."""
+    setup = case()
+    setup.terminal.positions = [make_position()]
+
+    def close(terminal: Scripted, request: dict[str, Any]) -> Any:
+        terminal.positions = []
+        return make_answer(10009)
+
+    setup.terminal.answers = deque([close])
+
+    assert "closed meanwhile" in setup.send(PROTECT).message
+
+
+@pytest.mark.parametrize(
+    ("answered", "expected"),
+    [({"volume": 0.1, "price": 1.10013}, (0.1, 1.10013)), ({}, (0.4, 1.10012))],
+)
+def test_netting_fill_without_a_deal_is_told_as_far_as_known(
+    answered: dict[str, float], expected: tuple[float, float]
+) -> None:
+    """Without the deal the answer's figures count, and the position's without those."""
+
+    def add(terminal: Scripted, request: dict[str, Any]) -> Any:
+        terminal.positions = [make_position(ticket=3, identifier=3, volume=0.4)]
+        return make_answer(10009, order=5, **answered)
+
+    result = case(add).send()
+
+    assert expected == (result.volume, result.price)
+
+
+def test_quote_that_fails_while_it_is_waited_for_ends_the_tries() -> None:
+    """Without quotes there is nothing to send at."""
+    setup = case(10021)
+    setup.terminal.ticks.append(make_tick())
+    reads = iter([None, (-1, "Terminal: Call failed")])
+
+    def fail() -> None:
+        failure = next(reads, None)
+        if failure is not None:
+            setup.terminal.failures["symbol_info_tick"].append(failure)
+
+    setup.terminal.before["symbol_info_tick"] = fail
+
+    assert (Outcome.REJECTED, 10021) == (setup.send().outcome, 10021)
+
+
 # -- looking up ------------------------------------------------------------------------
 def test_working_order_is_not_told_yet() -> None:
     """An order that still works is neither filled nor gone."""

@@ -489,6 +489,34 @@ def test_server_on_another_clock_than_set_gives_no_times() -> None:
     assert [] == adapter.positions()
 
 
+def test_server_that_comes_to_agree_is_believed_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A broker that changes its clocks late is refused only until it does."""
+    caplog.set_level(logging.INFO)
+    terminal, clock, adapter = live(zone_hours=3)
+    adapter.tick("EURUSD")
+    with pytest.raises(UnavailableError):
+        quote_for_seconds(terminal, clock, adapter, 10)
+    caplog.clear()
+
+    # An hour later by this machine, and not by the server: they agree.
+    clock.time += 1
+    terminal.quote("EURUSD", 1.1, 1.1001, clock.now())
+    clock.time += 3600
+    with pytest.raises(UnavailableError):
+        adapter.tick("EURUSD")
+    for _ in range(2):
+        clock.time += 1
+        quoted_at = clock.now() - timedelta(hours=1)
+        terminal.quote("EURUSD", 1.1, 1.1001, quoted_at)
+        with contextlib.suppress(UnavailableError):
+            adapter.tick("EURUSD")
+
+    assert ["The trade server's clock agrees with its zone again"] == caplog.messages
+    assert clock.now() == adapter.now()
+
+
 def test_server_on_the_clock_that_was_set_is_believed() -> None:
     """In January New York + 7 h is two hours ahead of UTC."""
     terminal, clock, adapter = live(zone_hours=2)

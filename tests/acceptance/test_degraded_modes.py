@@ -28,6 +28,7 @@ def own_redis(bench, free_port, helpers):
     program = shutil.which("redis-server")
     if program is None:
         pytest.skip("no redis-server on this machine")
+    words = [program, "--port", str(free_port), "--save", ""]
 
     class Redis:
         url = f"redis://127.0.0.1:{free_port}/0"
@@ -35,7 +36,7 @@ def own_redis(bench, free_port, helpers):
 
         def start(self):
             self.process = subprocess.Popen(
-                [program, "--port", str(free_port), "--save", ""],
+                words,
                 cwd=bench.folder,
                 stdout=subprocess.DEVNULL,
             )

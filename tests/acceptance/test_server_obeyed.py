@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from typing import Any
 
 import pytest
 
@@ -46,7 +47,7 @@ def beat(control):
     return control.hgetall("bot:heartbeat:123456")
 
 
-RESTRICTIONS = {
+RESTRICTIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "bot_status": ({"bot_status": "PAUSED"}, {"bot_status": "ACTIVE"}),
     "subscription_status": (
         {"subscription_status": "EXPIRED"},

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import attrs
 import pytest
@@ -42,7 +43,7 @@ CLOSE = OrderIntent(strategy="S", symbol="EURUSD", action=Action.CLOSE)
 
 SERVER = CLEAR.server or ServerHeartbeat()
 
-RESTRICTIONS = {
+RESTRICTIONS: dict[str, dict[str, Any]] = {
     "NO_CONFIG": {"config": None},
     "PAUSED": {"config": attrs.evolve(CONFIG, bot_status="PAUSED")},
     "INACTIVE": {"config": attrs.evolve(CONFIG, account_status="INACTIVE")},
@@ -82,7 +83,7 @@ def test_each_restriction_alone_allows_exits_only(name):
 @given(st.sets(st.sampled_from(sorted(RESTRICTIONS)), min_size=2))
 def test_lifting_one_restriction_never_lifts_another(names):
     """Reasons are kept by source: while any restriction is left, entries stay shut."""
-    changes: dict[str, object] = {}
+    changes: dict[str, Any] = {}
     for name in names:
         changes |= RESTRICTIONS[name]
     for lifted in changes:

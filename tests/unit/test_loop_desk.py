@@ -178,7 +178,6 @@ class Desk:
     def open(self) -> None:
         self.desk.open(INTENT, magic=MAGIC)
 
-    @property
     def is_unresolved(self) -> bool:
         return self.desk.is_unresolved(MAGIC, "EURUSD")
 
@@ -202,12 +201,12 @@ def test_a_lost_reply_of_an_executed_order_is_found_and_nothing_is_sent_twice(ma
     """The order is looked up by its token and its strategy is not flat meanwhile."""
     made.broker.lose_reply = True
     made.open()
-    assert made.is_unresolved
+    assert made.is_unresolved()
 
     made.clock.wait(2)
     made.desk.settle()
 
-    assert not made.is_unresolved
+    assert not made.is_unresolved()
     assert 1 == len(made.broker.sent)
     assert [Outcome.UNKNOWN, Outcome.FILLED] == made.listener.results
     assert {} == made.store.values
@@ -220,13 +219,13 @@ def test_an_order_that_never_arrived_is_given_up_after_the_search(made):
     for _ in range(14):
         made.clock.wait(2)
         made.desk.settle()
-    assert made.is_unresolved
+    assert made.is_unresolved()
 
     for _ in range(3):
         made.clock.wait(2)
         made.desk.settle()
 
-    assert not made.is_unresolved
+    assert not made.is_unresolved()
     assert 1 == len(made.broker.sent)
 
 
@@ -239,7 +238,7 @@ def test_a_terminal_that_cannot_be_read_proves_nothing(made):
         made.clock.wait(2)
         made.desk.settle()
 
-    assert made.is_unresolved
+    assert made.is_unresolved()
 
 
 def test_an_order_left_by_a_killed_runner_is_looked_up_by_the_next_one(made):
@@ -249,11 +248,11 @@ def test_an_order_left_by_a_killed_runner_is_looked_up_by_the_next_one(made):
 
     after = Desk(made.store, made.broker)
     after.desk.restore()
-    assert after.is_unresolved
+    assert after.is_unresolved()
     after.clock.wait(2)
     after.desk.settle()
 
-    assert not after.is_unresolved
+    assert not after.is_unresolved()
     assert 1 == len(made.broker.sent)
 
 
@@ -261,13 +260,13 @@ def test_a_fill_that_the_terminal_does_not_show_yet_is_not_flat(made):
     """Terminals may answer before they show; until then no second entry is possible."""
     made.broker.show = False
     made.open()
-    assert made.is_unresolved
+    assert made.is_unresolved()
 
     made.broker.show = True
     made.view.read_account()
     made.desk.settle()
 
-    assert not made.is_unresolved
+    assert not made.is_unresolved()
 
 
 def test_a_close_is_not_repeated_while_its_outcome_is_unknown(made):

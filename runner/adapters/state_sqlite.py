@@ -39,6 +39,9 @@ class SqliteState:
         self._lock = threading.Lock()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            if path.is_file() and path.stat().st_size == 0:
+                # SQLite would take it for a new database.
+                raise self._error("the file is empty")
             self._connection = sqlite3.connect(
                 path,
                 timeout=_BUSY_SECONDS,

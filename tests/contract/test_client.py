@@ -83,7 +83,7 @@ def test_a_heartbeat_of_nonsense_is_not_sent(
     server: Any, status: str, balance: float
 ) -> None:
     """What has no form on the wire is an error here, not there."""
-    with pytest.raises(ValueError, match="RUNNING|number"):
+    with pytest.raises(ValueError, match=r"RUNNING|number"):
         client.send_heartbeat_redis(ACCOUNT, status, balance, 1.0, False)
 
     assert {} == server.hgetall(keys.bot_heartbeat(ACCOUNT))

@@ -1,4 +1,4 @@
-"""The fill rules, once, for the simulated terminal and for replay alike.
+"""The fill rules, once, for the simulated terminal and for authors' tests alike.
 
 Everything reduces to two kinds of level. A *stop* is passed in the direction that
 costs (stop loss, stop order); a *limit* is reached in the direction that pays (take

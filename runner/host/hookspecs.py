@@ -18,7 +18,7 @@ Hooks run in the trading loop, one after the other: whatever takes long or waits
 somebody else belongs in a thread of the plugin's own. An implementation takes only the
 arguments that it needs, by their names here. Times are UTC-aware; *now* is the market's
 time unless a hook says otherwise, so a plugin that takes the time from there alone
-behaves the same in replay.
+behaves the same on recorded bars.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The positions of a run over bars, by the fill rules of simulator and replay."""
+"""The positions of a run over bars, by the fill rules of the simulator."""
 
 from __future__ import annotations
 

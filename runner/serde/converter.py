@@ -158,10 +158,6 @@ def _is_mapping(kind: Any) -> bool:
     return isinstance(origin, type) and issubclass(origin, Mapping)
 
 
-def _is_enum(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, enum.Enum)
-
-
 def _make_converter() -> cattrs.Converter:
     converter = cattrs.Converter()
     hooks: list[tuple[Callable[[Any], bool], Callable[[Any], _Hook]]] = [
@@ -170,10 +166,10 @@ def _make_converter() -> cattrs.Converter:
         (_is_mapping, _mapping_hook),
         (lambda kind: get_origin(kind) in _UNIONS, _union_hook),
         (lambda kind: get_origin(kind) is typing.Literal, _literal_hook),
-        (_is_enum, lambda _: read_enum),
     ]
     for fits, make in hooks:
         converter.register_structure_hook_factory(fits, make)
+    converter.register_structure_hook(enum.Enum, read_enum)
     for scalar, reader in READERS.items():
         converter.register_structure_hook(scalar, _scalar_hook(reader))
     for scalar, writer in WRITERS.items():

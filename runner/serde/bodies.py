@@ -13,7 +13,6 @@ from runner.serde.converter import build_object, read_object
 from runner.serde.errors import Collector, InvalidError, expected, shown, suggestion
 from runner.serde.objects import fields_of
 from runner.serde.settings import ConfigErrors
-from runner.strategy import Parameters
 from runner.wire.documents import (
     STRATEGY_CONFIG_FIELDS,
     SUCCESS,
@@ -80,15 +79,15 @@ def structure_trade_config(
 
 
 def structure_strategy_config(
-    body: Any, strategy_id: int, find_class: Callable[[str], type[Parameters] | None]
+    body: Any, strategy_id: int, find_class: Callable[[str], type[Any] | None]
 ) -> tuple[StrategyConfig, tuple[str, ...]]:
     """Make a strategy config out of the body of the seed's second endpoint.
 
     Args:
         body: The parsed JSON.
         strategy_id: Whose it must be.
-        find_class: The parameters class of a strategy class's name; None if no such
-            strategy is installed.
+        find_class: The attrs class of the parameters of a strategy, by the strategy's
+            class name; None if no such strategy is installed.
 
     Returns:
         The config with its parameters structured, and warnings.
@@ -147,8 +146,8 @@ def _as_number(value: object) -> object:
 def _parameters(
     collector: Collector,
     fields: _Fields,
-    find_class: Callable[[str], type[Parameters] | None],
-) -> dict[str, Parameters]:
+    find_class: Callable[[str], type[Any] | None],
+) -> dict[str, Any]:
     name, table = fields.get("bot_strategy_class"), fields.get("parameters_by_symbol")
     step = ".parameters_by_symbol"
     symbols: _Fields | None = None
@@ -162,7 +161,7 @@ def _parameters(
         hint = "`runner plugins` lists those that are"
         collector.add(".bot_strategy_class", f"{message}; {hint}")
         return {}
-    parts: dict[str, Parameters] = {}
+    parts: dict[str, Any] = {}
     for symbol, values in symbols.items():
         part = collector.part(
             f"{step}.{symbol}",

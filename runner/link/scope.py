@@ -26,11 +26,10 @@ from runner.ports import Clock, ConfigServer, Fetched
 from runner.serde import (
     ConfigErrors,
     ForeignBodyError,
-    identify_strategy_config,
-    identify_trade_config,
     structure_strategy_config,
     structure_trade_config,
 )
+from runner.serde.identities import identify_strategy_config, identify_trade_config
 from runner.strategy import Parameters
 from runner.wire.acks import TRADE_FIELD, ConfigAck, ConfigState, strategy_field
 

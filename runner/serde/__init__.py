@@ -12,7 +12,6 @@ from runner.serde.bodies import (
     structure_strategy_config,
     structure_trade_config,
 )
-from runner.serde.identities import identify_strategy_config, identify_trade_config
 from runner.serde.settings import (
     ConfigErrors,
     structure_parameters,
@@ -23,8 +22,6 @@ from runner.serde.settings import (
 __all__ = [
     "ConfigErrors",
     "ForeignBodyError",
-    "identify_strategy_config",
-    "identify_trade_config",
     "structure_parameters",
     "structure_settings",
     "structure_strategy_config",

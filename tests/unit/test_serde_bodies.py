@@ -17,11 +17,10 @@ from runner.core.settings import RiskConfig, TradeSettings
 from runner.serde import (
     ConfigErrors,
     ForeignBodyError,
-    identify_strategy_config,
-    identify_trade_config,
     structure_strategy_config,
     structure_trade_config,
 )
+from runner.serde.identities import identify_strategy_config, identify_trade_config
 from runner.strategy import Parameters
 
 ACCOUNT = "123456"

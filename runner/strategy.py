@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, cast
 
 import attrs
 
@@ -107,9 +107,10 @@ class Strategy:
         Returns:
             A number of bars, the bar being handled not counted.
         """
+        kind = cast("type[attrs.AttrsInstance]", type(parameters))
         wanted = [
             value
-            for field in attrs.fields(type(parameters))
+            for field in attrs.fields(kind)
             if field.name.endswith(("_period", "_bars"))
             and isinstance(value := getattr(parameters, field.name), int)
         ]

@@ -16,6 +16,7 @@ from typing import Any, cast
 import attrs
 import redis
 from redis.backoff import NoBackoff
+from redis.exceptions import NoPermissionError, ReadOnlyError
 from redis.retry import Retry
 
 from runner.core.config_flow import RETRY, Backoff, Regime
@@ -123,7 +124,9 @@ class RedisControl:
             "socket_connect_timeout": timing.timeout,
             "retry": Retry(NoBackoff(), 0),
         }
-        self._client: Any = redis.Redis.from_url(url, **options)
+        # from_url's types are unknown in one redis-py and absent in the next.
+        make = cast("Any", redis.Redis)
+        self._client: Any = make.from_url(url, **options)
         self._session = session
         self._random = random
         self._timing = timing
@@ -145,7 +148,7 @@ class RedisControl:
         seen: dict[str, list[_Reply]] = {}
         for part, answer in zip(parts, replies, strict=True):
             failure = part.failure(answer)
-            if isinstance(failure, redis.exceptions.ReadOnlyError):
+            if isinstance(failure, ReadOnlyError):
                 # A replica: the next connection may find the new master.
                 self._client.connection_pool.disconnect()
                 raise UnavailableError(str(failure))
@@ -423,7 +426,7 @@ def _as_hash(replies: Sequence[_Reply] | None) -> dict[str, str] | None:
 
 
 def _is_permission(reply: object) -> bool:
-    return isinstance(reply, redis.exceptions.NoPermissionError) or (
+    return isinstance(reply, NoPermissionError) or (
         isinstance(reply, redis.ResponseError) and str(reply).startswith("NOPERM")
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import redis
 
@@ -36,8 +36,10 @@ def read_fleet(url: str, accounts: Sequence[str] = ()) -> list[dict[str, Any]]:
         raise UnavailableError(str(error)) from error
 
 
-def _connect(url: str) -> redis.Redis:
-    return redis.Redis.from_url(
+def _connect(url: str) -> Any:
+    # from_url's types are unknown in one redis-py and absent in the next.
+    make = cast("Any", redis.Redis)
+    return make.from_url(
         url,
         protocol=2,
         decode_responses=True,
@@ -46,7 +48,7 @@ def _connect(url: str) -> redis.Redis:
     )
 
 
-def _known_accounts(client: redis.Redis) -> list[str]:
+def _known_accounts(client: Any) -> list[str]:
     found: set[str] = set()
     for pattern in (keys.bot_heartbeat("*"), keys.server_heartbeat("*")):
         matches: Iterable[str] = client.scan_iter(match=pattern, count=500)
@@ -54,7 +56,7 @@ def _known_accounts(client: redis.Redis) -> list[str]:
     return sorted(found)
 
 
-def _read_account(client: redis.Redis, account: str) -> dict[str, Any]:
+def _read_account(client: Any, account: str) -> dict[str, Any]:
     pipeline = client.pipeline(transaction=False)
     pipeline.hgetall(keys.bot_heartbeat(account))
     pipeline.hgetall(keys.server_heartbeat(account))

@@ -6,7 +6,7 @@ import contextlib
 import os
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import attrs
@@ -85,7 +85,7 @@ def run_development(
 
 
 @contextlib.contextmanager
-def _redis(url: str | None) -> Iterator[str]:
+def _redis(url: str | None) -> Generator[str]:
     if url is not None:
         yield url
         return
@@ -98,7 +98,7 @@ def _redis(url: str | None) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def _server(port: int, folder: str, redis_url: str) -> Iterator[str]:
+def _server(port: int, folder: str, redis_url: str) -> Generator[str]:
     Path(folder).mkdir(parents=True, exist_ok=True)
     store = Store(Path(folder) / "config-server.db")
     client = connect(redis_url)
@@ -125,7 +125,7 @@ def _server(port: int, folder: str, redis_url: str) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def _timer(seconds: float, stop: StopRequest) -> Iterator[None]:
+def _timer(seconds: float, stop: StopRequest) -> Generator[None]:
     timer = threading.Timer(seconds, stop.ask, [f"{seconds:g} s are over"])
     timer.daemon = True
     timer.start()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, cast
 
 import attrs
 
@@ -56,7 +56,8 @@ def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Change, ...
         if before is None or after is None:
             found.append(Change(symbol, "", before, after))
             continue
-        for field in attrs.fields(type(after)):
+        cls = cast("type[attrs.AttrsInstance]", type(after))
+        for field in attrs.fields(cls):
             was, becomes = getattr(before, field.name), getattr(after, field.name)
             if was != becomes:
                 reload = field.metadata.get("reload", LIVE)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from runner.adapters.mt5_simulator import constants as mt5
@@ -296,6 +296,12 @@ def test_shorter_bars_than_the_feeds_cannot_be_made() -> None:
     st.sampled_from([Timeframe.M5, Timeframe.M15, Timeframe.H1, Timeframe.D1]),
     st.sets(st.integers(0, 100)),
     st.integers(2, 12),
+)
+@example(
+    moves=[(0, 100), (3, 100), (3, 100), (39, 100), (3, 100), (3, 100), (3, 100)],
+    timeframe=Timeframe.M5,
+    reads={0},
+    limit=2,
 )
 def test_folding_now_and_then_is_folding_at_once(
     moves: list[tuple[int, int]], timeframe: Timeframe, reads: set[int], limit: int

@@ -7,7 +7,7 @@ is the forming one. Buffers grow in place up to twice a limit, then forget down 
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +39,7 @@ TICKS: Final = np.dtype(
     ]
 )
 Records = npt.NDArray[np.void]
+Bar = tuple[int, float, float, float, float, int, int, int]
 
 _FIRST_ROOM: Final = 256
 _WEEK: Final = 7 * 86_400
@@ -105,7 +106,7 @@ def _without_fields(array: Records) -> Records:
 class _Folded:
     """Bars of a longer timeframe, folded from the base ones as far as these go."""
 
-    __slots__ = ("_next", "_timeframe", "revision", "rows")
+    __slots__ = ("_next", "_sealed", "_timeframe", "revision", "rows")
 
     def __init__(self, timeframe: Timeframe, limit: int) -> None:
         self.rows = Rows(RATES, limit)
@@ -113,9 +114,19 @@ class _Folded:
         self._timeframe = timeframe
         self._next = 0
         """Number, counted from the first ever, of the base bar that opens the newest
-        bar here."""
+        bar here; or, once that one is sealed, of the first that is not in it yet."""
+        self._sealed: Bar | None = None
+        """What the newest bar here was made of base bars that are about to go."""
+
+    def seal(self, base: Rows) -> None:
+        """Fold, and do not count on the present base bars any more."""
+        self.fold(base)
+        if self.rows.size:
+            self._sealed = self.rows.view()[-1].item()
+            self._next = base.dropped + base.size
 
     def fold(self, base: Rows) -> None:
+        """Fold what has come since the last time."""
         start = max(0, self._next - base.dropped)
         bars = base.view()[start:]
         if not len(bars):
@@ -131,12 +142,32 @@ class _Folded:
         folded["close"] = bars["close"][lasts]
         folded["tick_volume"] = np.add.reduceat(bars["tick_volume"], firsts)
         folded["spread"] = bars["spread"][lasts]
-        rows: list[tuple[object, ...]] = [tuple(row) for row in folded.tolist()]
-        if self.rows.size:
+        rows = cast("list[Bar]", folded.tolist())
+        sealed = self._sealed
+        if sealed is not None and sealed[0] == rows[0][0]:
+            self.rows.replace_last(_joined(sealed, rows.pop(0)))
+            if not rows:
+                return
+        elif sealed is None and self.rows.size:
             self.rows.replace_last(rows.pop(0))
         for row in rows:
             self.rows.append(row)
+        self._sealed = None
         self._next = base.dropped + start + int(firsts[-1])
+
+
+def _joined(first: Bar, second: Bar) -> Bar:
+    time, open_, high, low, _, volume, _, _ = first
+    return (
+        time,
+        open_,
+        max(high, second[2]),
+        min(low, second[3]),
+        second[4],
+        volume + second[5],
+        second[6],
+        0,
+    )
 
 
 class BarHistory:
@@ -163,7 +194,7 @@ class BarHistory:
         """
         if self._rows.is_full:
             for fold in self._folds.values():
-                fold.fold(self._rows)
+                fold.seal(self._rows)
         self._time = time
         self._open = self._high = self._low = self._close = price
         self._volume = 1

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import FrameType
 
 import attrs
@@ -26,6 +27,8 @@ _LONGEST_DELAY = 60.0
 _HEALTHY_AFTER = 60.0  # seconds of life after which the back-off starts anew
 _GRACE = 15.0  # seconds that a worker gets to stop cleanly
 _LOOK_EVERY = 0.2
+_FROZEN_AFTER = 60.0  # seconds without a sign of life; the heartbeat lapses then too
+_START_WITHIN = 180.0  # seconds to the first sign; a terminal alone takes up to 100
 
 _FINAL = frozenset({ExitCode.DONE, ExitCode.USAGE, ExitCode.PLUGIN, ExitCode.OWNED})
 """Codes after which a restart would only repeat the same answer."""
@@ -41,6 +44,8 @@ class Worker:
         started_at: Monotonic seconds of the last start.
         due_at: Monotonic seconds of the next start.
         failures: Crashes in a row.
+        sign: The last sign of life that was seen.
+        sign_at: Monotonic seconds at which it was new.
         code: Exit code with which it ended for good; None while it is wanted.
     """
 
@@ -49,6 +54,8 @@ class Worker:
     started_at: float = 0.0
     due_at: float = 0.0
     failures: int = 0
+    sign: float | None = None
+    sign_at: float = 0.0
     code: int | None = None
 
 
@@ -91,6 +98,10 @@ class Supervisor:
         accounts: Account ids.
         command: Makes a worker's command from its account.
         clock: Time and waiting.
+        sign_of_life: Returns a number that changes while the worker of an account
+            is at work; None before the first.
+        frozen_after: Seconds without a change after which a worker is killed.
+        start_within: Seconds that a worker has for its first sign of life.
     """
 
     def __init__(
@@ -98,9 +109,15 @@ class Supervisor:
         accounts: Sequence[str],
         command: Callable[[str], Sequence[str]],
         clock: Clock,
+        sign_of_life: Callable[[str], float | None],
+        frozen_after: float = _FROZEN_AFTER,
+        start_within: float = _START_WITHIN,
     ) -> None:
         self._command = command
         self._clock = clock
+        self._sign_of_life = sign_of_life
+        self._frozen_after = frozen_after
+        self._start_within = start_within
         self._stopping = False
         self.workers = [Worker(account) for account in accounts]
 
@@ -130,8 +147,13 @@ class Supervisor:
                 self._start(worker, now)
             return
         code = worker.process.poll()
-        if code is None:
+        silent = self._silent_for(worker, now) if code is None else 0.0
+        if code is None and not silent:
             return
+        if code is None:
+            log.error("%s: no sign of life for %.0f s: killed", worker.account, silent)
+            worker.process.kill()
+            code = worker.process.wait()
         worker.process = None
         if code in _FINAL:
             worker.code = code
@@ -150,11 +172,24 @@ class Supervisor:
             delay,
         )
 
+    def _silent_for(self, worker: Worker, now: float) -> float:
+        """Return the seconds of a silence that is too long; 0.0 while it is not."""
+        # Only that the sign changes is looked at, on this process's own clock: a clock
+        # that is set, or a machine that slept, is no reason to kill anybody.
+        sign = self._sign_of_life(worker.account)
+        if sign != worker.sign:
+            worker.sign, worker.sign_at = sign, now
+        has_begun = worker.sign_at > worker.started_at
+        limit = self._frozen_after if has_begun else self._start_within
+        silent = now - max(worker.sign_at, worker.started_at)
+        return silent if silent >= limit else 0.0
+
     def _start(self, worker: Worker, now: float) -> None:
         flags = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
         command = list(self._command(worker.account))
         worker.process = subprocess.Popen(command, creationflags=flags)  # noqa: S603 - our own program
         worker.started_at = now
+        worker.sign = self._sign_of_life(worker.account)
         log.info("%s: started, pid %d", worker.account, worker.process.pid)
 
     def _stop_all(self) -> None:
@@ -200,19 +235,34 @@ def on_stop_signals(stop: Callable[[str], None]) -> None:
             signal.signal(number, handle)
 
 
-def supervise(accounts: Sequence[str], words: Sequence[str], clock: Clock) -> int:
+def sign_of_life_file(state_dir: Path, account: str) -> Path:
+    """Return the file that a worker touches while its loop is at work."""
+    return state_dir / f"{account}.alive"
+
+
+def supervise(
+    accounts: Sequence[str], words: Sequence[str], clock: Clock, state_dir: Path
+) -> int:
     """Run several accounts, each in a process of its own.
 
     Args:
         accounts: Account ids.
         words: The command line after the program's name.
         clock: Time and waiting.
+        state_dir: Where workers keep their state, and show signs of life.
 
     Returns:
         The exit code.
     """
+
+    def look(account: str) -> float | None:
+        try:
+            return sign_of_life_file(state_dir, account).stat().st_mtime
+        except OSError:
+            return None
+
     supervisor = Supervisor(
-        accounts, lambda account: worker_command(words, account), clock
+        accounts, lambda account: worker_command(words, account), clock, look
     )
     on_stop_signals(lambda _name: supervisor.stop())
     return supervisor.run()

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import itertools
 import sys
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,6 +21,12 @@ class RealClock:
 
     def wait(self, seconds: float) -> None:
         time.sleep(seconds)
+
+
+def always_new() -> Callable[[str], float]:
+    """Signs of life of a worker that is never frozen."""
+    numbers = itertools.count()
+    return lambda _: float(next(numbers))
 
 
 def test_restarts_back_off_from_a_second_to_a_minute():
@@ -49,7 +57,7 @@ def test_a_worker_that_dies_is_started_again_and_the_others_never_notice(tmp_pat
         code = crash_once if account == "a" else "import time; time.sleep(2)"
         return [sys.executable, "-c", code]
 
-    supervisor = Supervisor(["a", "b"], command, RealClock())
+    supervisor = Supervisor(["a", "b"], command, RealClock(), always_new())
     code = supervisor.run()
 
     assert ExitCode.DONE == code
@@ -59,7 +67,10 @@ def test_a_worker_that_dies_is_started_again_and_the_others_never_notice(tmp_pat
 def test_a_worker_that_could_not_load_its_plugins_is_not_started_again():
     """Codes that would only repeat themselves are final and are passed on."""
     supervisor = Supervisor(
-        ["a"], lambda _: [sys.executable, "-c", "import sys; sys.exit(3)"], RealClock()
+        ["a"],
+        lambda _: [sys.executable, "-c", "import sys; sys.exit(3)"],
+        RealClock(),
+        always_new(),
     )
 
     assert ExitCode.PLUGIN == supervisor.run()
@@ -81,6 +92,7 @@ def test_a_stop_lets_every_worker_end_by_itself(tmp_path: Path):
         ["a", "b"],
         lambda name: [sys.executable, "-c", program, str(files[name])],
         RealClock(),
+        always_new(),
     )
     thread = threading.Thread(target=supervisor.run)
     thread.start()
@@ -93,3 +105,22 @@ def test_a_stop_lets_every_worker_end_by_itself(tmp_path: Path):
 
     assert ["stopped", "stopped"] == [file.read_text() for file in files.values()]
     assert [0, 0] == [worker.code for worker in supervisor.workers]
+
+
+def test_a_frozen_worker_is_killed_and_started_again(tmp_path: Path):
+    """A worker that runs but shows no sign of life is replaced; its first start was."""
+    mark = tmp_path / "froze"
+    freeze_once = (
+        f"import pathlib,sys,time; p=pathlib.Path({str(mark)!r});"
+        "d=p.exists(); p.touch(); sys.exit(0) if d else time.sleep(600)"
+    )
+    supervisor = Supervisor(
+        ["a"],
+        lambda _: [sys.executable, "-c", freeze_once],
+        RealClock(),
+        lambda _: 1.0,
+        start_within=2.0,
+    )
+
+    assert ExitCode.DONE == supervisor.run()
+    assert 1 == supervisor.workers[0].failures

@@ -267,7 +267,8 @@ class Fetched:
 
     Attributes:
         status: HTTP status; 0 when no answer came.
-        body: Parsed JSON of a 200 that was whole and JSON; None otherwise.
+        body: Parsed JSON of a 200 that was whole and JSON, or of the one that a 304
+            confirms; None otherwise.
         detail: What went wrong, for a person; empty for a good answer.
         retry_after: The server's wish in seconds; None if it had none.
     """

@@ -71,7 +71,7 @@ class ConfigHttp:
         self._prefix = prefix
         self._timing = timing
         self._used_key: str | None = None
-        self._tags: dict[str, str] = {}
+        self._known: dict[str, tuple[str, Any]] = {}
         self._deadline = _Deadline(timing.total)
         self._session = requests.Session()
         self._session.headers.update(
@@ -125,7 +125,8 @@ class ConfigHttp:
             return Fetched(status=0, detail=_reason(error))
 
     def _ask(self, path: str) -> Fetched:
-        headers = {"If-None-Match": self._tags[path]} if path in self._tags else {}
+        tag, known = self._known.get(path, ("", None))
+        headers = {"If-None-Match": tag} if tag else {}
         with self._session.get(
             self._base_url + path,
             headers=headers,
@@ -146,18 +147,15 @@ class ConfigHttp:
             retry_after = _retry_after(response)
             if status == requests.codes.ok:
                 body = read_json("body", content)
-                self._remember(path, response.headers.get("ETag"))
+                # Only now: the tag of a body that did not come whole would make the
+                # server answer 304 to what we never had.
+                self._known[path] = (response.headers.get("ETag", ""), body)
                 return Fetched(status=status, body=body)
-            detail = "" if status == requests.codes.not_modified else _detail(content)
-            return Fetched(status=status, detail=detail, retry_after=retry_after)
-
-    def _remember(self, path: str, tag: str | None) -> None:
-        # Only now: the tag of a body that did not come whole would make the server
-        # answer 304 to what we never had.
-        if tag:
-            self._tags[path] = tag
-        else:
-            self._tags.pop(path, None)
+            if status == requests.codes.not_modified:
+                return Fetched(status=status, body=known)
+            return Fetched(
+                status=status, detail=_detail(content), retry_after=retry_after
+            )
 
     def _authorize(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         # Given as `auth`, because requests would else put a netrc entry in its place.

@@ -114,6 +114,8 @@ class Scope:
         self._bodies: dict[Identity, _Body] = {}
         self._warnings: dict[int, tuple[str, ...]] = {}
         self._answer = Fetched(status=0)
+        self._came: int | None = None
+        self._told: ConfigState | None = None
         self._troubled_since: float | None = None
 
     # -- what happens ------------------------------------------------------------------
@@ -169,10 +171,8 @@ class Scope:
     # -- what follows ------------------------------------------------------------------
     def _read(self, fetched: Fetched) -> flows.Event:
         match fetched.status:
-            case 200:
+            case 200 | 304 if fetched.body is not None:
                 return self._read_body(fetched)
-            case 304:
-                return flows.NotModified()
             case 401 | 403:
                 return flows.Unauthorized(fetched.retry_after)
             case 404 | 410:
@@ -193,6 +193,7 @@ class Scope:
             errors = error.errors
         identity = self._identify(fetched.body)
         self._bodies[identity] = body
+        self._came = identity.version
         return flows.BodyCame(identity, errors)
 
     def _answered(self, event: flows.Applied | flows.Refused) -> bool:
@@ -212,11 +213,7 @@ class Scope:
             self._tell_trouble(before.trouble)
         for command in commands:
             self._carry_out(command)
-        last = self.flow.last
-        wanted = {*self.flow.offered, *([last.identity] if last else ())}
-        self._bodies = {
-            one: body for one, body in self._bodies.items() if one in wanted
-        }
+        self._bodies = {one: self._bodies[one] for one in self.flow.offered}
 
     def _carry_out(self, command: flows.Command) -> None:
         match command:
@@ -259,9 +256,16 @@ class Scope:
             )
 
     def _confirm(self) -> None:
-        now = self._clock.now()
+        now, applied = self._clock.now(), self.flow.applied
         self._memory.confirm(self.name, now)
         self._office.emit(ConfigConfirmed(scope=self.name, at=now))
+        if (
+            self._told is ConfigState.REFUSED
+            and applied is not None
+            and applied.version is not None
+        ):
+            # The server took the refused one back: say what trades.
+            self._acknowledge(applied.version, ConfigState.APPLIED)
 
     def _refuse(self, identity: Identity, errors: tuple[str, ...]) -> None:
         version = identity.version
@@ -314,6 +318,7 @@ class Scope:
             errors=tuple(errors),
             warnings=tuple(warnings),
         )
+        self._told = state
         self._office.acknowledge(self.name, ack)
 
     def _tell_trouble(self, before: Trouble) -> None:
@@ -334,14 +339,12 @@ class Scope:
                     detail or f"HTTP {status}",
                 )
             case Trouble.STALE:
-                last, key = self.flow.last, self.flow.asked_under
-                version = last.identity.version if last else None
                 log.warning(
                     "%s: the server answers version %s, older than the %s announced; "
                     "it is not applied",
                     self.name,
-                    version,
-                    key,
+                    self._came,
+                    self.flow.asked_under,
                 )
             case Trouble.UNAUTHORIZED | Trouble.NOT_FOUND:
                 log.error("%s: HTTP %d: %s", self.name, status, detail or "no detail")

@@ -306,6 +306,8 @@ class Link:
 
     def _run_asks(self) -> None:
         while (ask := self._asks.get()) is not None:
+            if self._stopping.is_set():
+                return
             question, answer = ask
             try:
                 fetched = question(self._server)

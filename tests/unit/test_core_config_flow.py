@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -25,7 +27,6 @@ from runner.core.config_flow import (
     KeySeen,
     KeyUnknown,
     NotFound,
-    NotModified,
     Refuse,
     Refused,
     Restore,
@@ -481,7 +482,7 @@ def test_not_found_is_asked_again_when_its_key_changes() -> None:
     assert (Fetch(),) == run.feed(KeySeen(1))
 
 
-@pytest.mark.parametrize("failure", [Fault(), Unauthorized(), NotModified()])
+@pytest.mark.parametrize("failure", [Fault(), Unauthorized()])
 def test_boot_lkg_offline(failure: Event) -> None:
     """Scenario boot-lkg-offline: the disk is tried once, and asking goes on."""
     run = Run()
@@ -539,20 +540,6 @@ def test_a_restored_config_gives_way_to_one_that_came_first() -> None:
     assert config(5) == run.flow.current
 
 
-def test_not_modified_repeats_the_last_judgement() -> None:
-    """304 means the last body, be it confirmed, stale or refused."""
-    run = Run()
-    run.run(5)
-    run.feed(KeySeen(4))
-    assert (Confirm(),) == run.feed(NotModified())
-
-    run.feed(KeySeen(6))
-    run.body(4, "b")
-    run.wait_for_fetch()
-    assert () == run.feed(NotModified())
-    assert Trouble.STALE is run.flow.trouble
-
-
 def test_the_newest_replaces_what_waits() -> None:
     """A version that waits for the safe point gives way; either may be applied."""
     run = Run()
@@ -565,6 +552,18 @@ def test_the_newest_replaces_what_waits() -> None:
     assert (Keep(config(6)),) == run.feed(Applied(6))
     assert config(7) == run.flow.current
     assert (Keep(config(7)),) == run.feed(Applied(7))
+    assert () == run.flow.offered
+
+
+def test_a_version_that_comes_back_is_waited_for_once() -> None:
+    """A server that goes back and forth leaves one offer of each version."""
+    run = Run(draw=0.5)
+    for version in (5, 4, 5):
+        run.feed(KeySeen(version))
+        run.body(version)
+
+    assert (config(4), config(5)) == run.flow.offered
+    run.feed(Applied(5))
     assert () == run.flow.offered
 
 
@@ -610,3 +609,49 @@ def test_another_regime_starts_at_its_own_beginning() -> None:
     assert 30.0 == backoff.delay(0.0)
     assert 30.0 == backoff.failed(SLOW).delay(0.0)
     assert 0.5 == backoff.failed(SLOW).failed(RETRY).delay(0.0)
+
+
+def ask_until(run: Run, until: float, answer: Callable[[float], Event]) -> list[float]:
+    """Let time pass; every question is answered; return when they were asked."""
+    asked: list[float] = []
+    while run.now < until:
+        if run.flow.fetching:
+            asked.append(run.now)
+            run.feed(answer(run.now))
+        elif run.flow.due_at < math.inf:
+            run.now = run.flow.due_at
+            run.feed(Tick())
+        else:
+            break
+    return asked
+
+
+@pytest.mark.parametrize("outage", ["api", "redis", "flush"])
+def test_a_fleet_never_storms_the_server(outage: str) -> None:
+    """Degraded modes: when everything returns at once, the API sees no spike.
+
+    The steady rate is that of polling: each bot once a minute. No second may see more
+    than ten times as much.
+    """
+    bots, rng = 1000, random.Random(7)
+    asked: Counter[int] = Counter()
+    for _ in range(bots):
+        run = Run(draw=rng.random())
+        run.run(5)
+        if outage == "api":
+            run.now = 60.0 * rng.random()  # each bot looks in its own minute
+            run.feed(KeySeen(6))
+        else:
+            run.feed(KeyUnknown() if outage == "redis" else KeySeen(None))
+
+        def answer(now: float) -> Event:
+            run.draw = rng.random()  # noqa: B023 - called in this turn
+            if outage == "api":
+                return Fault() if now < 600.0 else BodyCame(config(6))
+            return BodyCame(config(5))
+
+        asked.update(int(moment) for moment in ask_until(run, 900.0, answer))
+
+    steady = bots / 60.0
+    assert sum(asked.values()) >= bots
+    assert max(asked.values()) <= 10 * steady

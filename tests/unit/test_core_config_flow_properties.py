@@ -28,7 +28,6 @@ from runner.core.config_flow import (
     KeySeen,
     KeyUnknown,
     NotFound,
-    NotModified,
     Refuse,
     Refused,
     Regime,
@@ -75,7 +74,7 @@ class World(RuleBasedStateMachine):
                     self.outstanding = True
                     self.asked_under = self.flow.key
                 case Stage(identity):
-                    assert isinstance(event, BodyCame | NotModified)
+                    assert isinstance(event, BodyCame)
                     assert identity.version is not None
                     if before.asked_under is not None:
                         assert identity.version >= before.asked_under, "stale"
@@ -140,11 +139,7 @@ class World(RuleBasedStateMachine):
         self.answer(body(max(1, self.truth - lag)))
 
     @precondition(lambda self: self.outstanding or self.flow.due_at < math.inf)
-    @rule(
-        answer=st.sampled_from(
-            [NotModified(), Fault(), Fault(90.0), Unauthorized(), NotFound()]
-        )
-    )
+    @rule(answer=st.sampled_from([Fault(), Fault(90.0), Unauthorized(), NotFound()]))
     def no_body_comes(self, answer: Event) -> None:
         self.be_asked()
         self.answer(answer)
@@ -194,6 +189,7 @@ class World(RuleBasedStateMachine):
                 self.answer(body(self.truth))
         while self.flow.offered:
             self.loop_applies_the_newest()
+        self.feed(KeySeen(self.truth))
 
         assert self.flow.applied is not None
         assert self.truth == self.flow.applied.version

@@ -486,6 +486,50 @@ def test_a_server_that_contradicts_us_does_not_confirm_us(world: World) -> None:
     assert [] == world.take(ConfigConfirmed)
 
 
+def test_a_refusal_is_over_when_the_server_takes_it_back(world: World) -> None:
+    """The acknowledgement says again what trades."""
+    world.trade_both(1, 3)
+    world.publish(1, 4)
+    world.api["strategy:1"] = Fetched(status=200, body=strategy_body(4, -5))
+    world.worker.look()
+    world.pass_time(1.0)
+    assert ConfigState.REFUSED is world.ack("strategy:1").state
+
+    world.publish(1, 3)
+    world.worker.look()
+    world.pass_time(1.0)
+
+    assert (3, ConfigState.APPLIED) == (
+        world.ack("strategy:1").version,
+        world.ack("strategy:1").state,
+    )
+
+
+def test_a_strategy_that_is_watched_again_is_confirmed_by_304(world: World) -> None:
+    """A tag that outlived our interest brings the body that it stands for."""
+    world.trade_both(1, 3)
+    world.worker.watch([])
+    body = strategy_body(3, 103)
+    world.api["strategy:1"] = Fetched(status=304, body=body)
+    world.worker.watch([1])
+    world.settle()
+
+    (staged,) = world.take(StrategyConfigStaged)
+    assert 3 == staged.config.version
+
+
+def test_a_304_without_a_body_is_a_fault(world: World) -> None:
+    """A server that confirms what we never had says nothing."""
+    world.publish(1)
+    world.api["trade"] = Fetched(status=304)
+    world.begin()
+    assert [] == world.take(TradeConfigStaged, ConfigConfirmed)
+
+    world.serve(1)
+    world.pass_time(2.0)
+    assert 1 == len(world.take(TradeConfigStaged))
+
+
 def test_the_loop_may_refuse_what_was_valid(world: World) -> None:
     """A change that needs a restart is acknowledged with its reason."""
     world.trade_both(1, 3)

@@ -22,7 +22,6 @@ BodyCame        older than the key under     stale: nothing is kept, ask again
 ..              with errors                  Refuse; not asked again until the
                                              key changes
 ..              anything else                Stage
-NotModified     --                           as the last body once more
 Fault           no answer, 429, 5xx, broken  back-off, 1 s doubling to 60 s
 Unauthorized    401, 403                     back-off, 1 min doubling to 30 min;
                                              at once after ApiKeyChanged
@@ -63,7 +62,6 @@ from runner.core.config_flow.values import (
     KeySeen,
     KeyUnknown,
     NotFound,
-    NotModified,
     Refuse,
     Refused,
     Restore,
@@ -98,7 +96,6 @@ class ConfigFlow:
         poll_at: When to ask anyway.
         not_before: What back-off allows.
         backoff: Failures so far.
-        last: The last body, for a 304.
         lower: How often in a row a lower version came with no key to judge it by.
         may_restore: Whether the disk has not been tried yet.
     """
@@ -118,7 +115,6 @@ class ConfigFlow:
     backoff: Backoff = attrs.field(
         default=attrs.Factory(lambda flow: Backoff(flow.timing.retry), takes_self=True)
     )
-    last: BodyCame | None = None
     lower: int = 0
     may_restore: bool = True
 
@@ -225,12 +221,6 @@ def _interval(flow: ConfigFlow, keys: Keys) -> float:
 
 
 # -- answers without a config ----------------------------------------------------------
-def _on_not_modified(flow: ConfigFlow, event: NotModified, at: _Moment) -> _Step:
-    if flow.last is None:
-        return _fail(flow, Trouble.UNREACHABLE, None, at)
-    return _on_body(flow, flow.last, at)
-
-
 def _on_fault(flow: ConfigFlow, event: Fault, at: _Moment) -> _Step:
     return _fail(flow, Trouble.UNREACHABLE, event.retry_after, at)
 
@@ -285,7 +275,7 @@ def _restore(flow: ConfigFlow) -> _Step:
 # -- a body ----------------------------------------------------------------------------
 def _on_body(flow: ConfigFlow, body: BodyCame, at: _Moment) -> _Step:
     identity = body.identity
-    flow = attrs.evolve(flow, last=body, lower=_count_lower(flow, identity))
+    flow = attrs.evolve(flow, lower=_count_lower(flow, identity))
     if _is_stale(flow, identity):
         return _fail(flow, Trouble.STALE, None, at)
     flow = attrs.evolve(
@@ -338,8 +328,8 @@ def _on_new_version(flow: ConfigFlow, body: BodyCame) -> _Step:
         return _refuse(flow, body)
     if body.identity == flow.refused:
         return flow, ()
-    offered = (*flow.offered, body.identity)
-    flow = attrs.evolve(flow, offered=offered, refused=None)
+    others = [one for one in flow.offered if one.version != body.identity.version]
+    flow = attrs.evolve(flow, offered=(*others, body.identity), refused=None)
     return flow, (Stage(body.identity),)
 
 
@@ -385,7 +375,6 @@ _RULES: Mapping[type, _Rule] = {
     KeySeen: _on_key_seen,
     KeyUnknown: _on_key_unknown,
     BodyCame: _on_body,
-    NotModified: _on_not_modified,
     Fault: _on_fault,
     Unauthorized: _on_unauthorized,
     NotFound: _on_not_found,

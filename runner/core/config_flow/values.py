@@ -62,11 +62,6 @@ class BodyCame:
 
 
 @attrs.frozen
-class NotModified:
-    """The server says that its last body still stands (304)."""
-
-
-@attrs.frozen
 class Fault:
     """No answer, or none that says anything about the config."""
 
@@ -122,7 +117,6 @@ Event = (
     KeySeen
     | KeyUnknown
     | BodyCame
-    | NotModified
     | Fault
     | Unauthorized
     | NotFound

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from runner.adapters.redis_control import RedisControl
 from runner.ports import Exchange
@@ -240,7 +242,7 @@ def test_the_server_publishes_and_reads_the_fleet(
 def test_nobody_enters_without_a_name(acl_port: int) -> None:
     """The default user is off."""
     with (
-        redis.Redis(port=acl_port) as client,
+        redis.Redis(port=acl_port, retry=Retry(NoBackoff(), 0)) as client,
         pytest.raises(redis.AuthenticationError),
     ):
         client.ping()

@@ -24,6 +24,7 @@ from runner.exit_codes import ExitCode
 from runner.host.records import PluginError
 from runner.link import Link
 from runner.logs import set_up
+from runner.loop.configs import Configs
 from runner.loop.desk import OrderDesk
 from runner.loop.live import Loop, Summary
 from runner.loop.roster import Roster
@@ -85,6 +86,9 @@ def run_account(
     except PluginError as error:
         log.error("%s", error)  # noqa: TRY400 - the message says it all
         return ExitCode.PLUGIN
+    except StateError as error:
+        log.error("%s", error)  # noqa: TRY400 - the message says it all
+        return ExitCode.USAGE
     finally:
         if store is not None:
             store.close()
@@ -138,10 +142,15 @@ def _run(
             view=view,
             host=host,
             desk=desk,
-            link=link,
             store=store,
-            find_strategy=discovery.find_strategy,
             default_timeframe=terminal.timeframe,
+        )
+        configs = Configs(
+            view=view,
+            host=host,
+            link=link,
+            roster=roster,
+            find_strategy=discovery.find_strategy,
         )
         loop = Loop(
             broker=terminal.adapter,
@@ -150,6 +159,7 @@ def _run(
             store=store,
             clock=clock,
             roster=roster,
+            configs=configs,
             desk=desk,
             view=view,
             player=terminal.player,

@@ -129,6 +129,13 @@ class BarSeries:
         return self._counts[1, self._start : self._end]
 
     @property
+    def newest_at(self) -> datetime | None:
+        """Opening time of the newest bar, UTC-aware; None while there is none."""
+        if self._end == self._start:
+            return None
+        return datetime.fromtimestamp(int(self._times[self._end - 1]), UTC)
+
+    @property
     def opens_at(self) -> list[datetime]:
         """Opening times, UTC-aware."""
         stamps = self._times[self._start : self._end]

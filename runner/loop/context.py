@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -106,4 +106,16 @@ class Context:
         return not any(
             position.magic == self.magic and position.symbol == symbol
             for position in positions
+        )
+
+    def held(self, symbols: Iterable[str]) -> list[str]:
+        """List where this strategy may hold something.
+
+        Args:
+            symbols: Where to look, beside the symbols that it has positions in.
+        """
+        positions = self._view.positions or ()
+        own = [each.symbol for each in positions if each.magic == self.magic]
+        return list(
+            dict.fromkeys([*(name for name in symbols if not self.is_flat(name)), *own])
         )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import attrs
@@ -31,13 +32,13 @@ from runner.core.trade_flow import (
     Unreadable,
 )
 from runner.host.manager import PluginHost
+from runner.loop.order_log import OrderLog
 from runner.loop.view import View
 from runner.ports import Broker, Clock, StateError, StateStore, UnavailableError
 
 log = logging.getLogger("mt5runner.orders")
 
 _NAMESPACE = "orders"
-_EXPECTED = ("", "Request executed")
 _LOOK_UP_EVERY = 2.0  # seconds between two look-ups of the same lost order
 _SIGHT_WITHIN = 10.0  # seconds in which a terminal shows what it has filled
 
@@ -76,32 +77,40 @@ class OrderDesk:
         self._view = view
         self._clock = clock
         self._session = session
+        self._began = clock.now(), clock.monotonic()
         self._sent = 0
         self._unresolved: dict[str, OrderFlow] = {}
         self._unseen: dict[int, _Unseen] = {}
         self._next_look_up = 0.0
+        self._order_log = OrderLog()
 
     def restore(self) -> None:
-        """Take up the orders that an earlier start left without an outcome."""
+        """Take up the orders that an earlier start left without an outcome.
+
+        Raises:
+            StateError: If they cannot be read: what is open is not known then.
+        """
         for token, record in self._store.items(_NAMESPACE).items():
-            flow = OrderFlow(request=_read(record), stage=Stage.RECORDED)
+            flow = OrderFlow(request=_read(token, record), stage=Stage.RECORDED)
             log.warning("order %s was sent by an earlier start: looking it up", token)
-            self._step(flow, Restarted(self._clock.now()))
+            self._step(flow, Restarted(self._now()))
 
     def is_unresolved(self, magic: int, symbol: str) -> bool:
         """Say whether an order of *magic* in *symbol* has an unknown outcome."""
-        if not self._unresolved and not self._unseen:
-            return False
-        waiting = [flow.request for flow in self._unresolved.values()]
-        waiting += [unseen.request for unseen in self._unseen.values()]
         return any(
-            request.magic == magic and request.symbol == symbol for request in waiting
+            request.magic == magic and request.symbol == symbol
+            for request in self.unresolved
         )
 
     @property
-    def unresolved(self) -> Iterable[OrderRequest]:
-        """The orders whose outcome is unknown."""
-        return [flow.request for flow in self._unresolved.values()]
+    def unresolved(self) -> Sequence[OrderRequest]:
+        """The orders whose outcome is unknown, or filled and not shown yet."""
+        if not self._unresolved and not self._unseen:
+            return ()
+        return [
+            *(flow.request for flow in self._unresolved.values()),
+            *(unseen.request for unseen in self._unseen.values()),
+        ]
 
     def open(self, intent: OrderIntent, *, magic: int) -> None:
         """Send an opening order.
@@ -182,6 +191,7 @@ class OrderDesk:
         for flow in list(self._unresolved.values()):
             self._step(flow, self._look_up(flow.request))
         self._view.read_account()
+        self._drop_seen()
 
     def _token(self) -> str:
         self._sent += 1
@@ -194,23 +204,35 @@ class OrderDesk:
         try:
             self._store.put(_NAMESPACE, request.token, _write(request))
         except StateError as error:
-            # What is not on disk is not sent: a crash would forget it.
-            self._tell(
-                request,
-                OrderResult(
-                    token=request.token, outcome=Outcome.NOT_SENT, message=str(error)
-                ),
-            )
-            return
+            # An opening that is not on disk is not sent: a crash would forget it. An
+            # exit is: it names its position, so it cannot do harm a second time.
+            if request.action is Action.OPEN:
+                self._tell(request, _without_answer(request, Outcome.NOT_SENT, error))
+                return
+            log.warning("order %s is sent without a trace on disk", request.token)
         flow, _ = OrderFlow(request=request).receive(Stored())
         self._host.on_order_sent(request=request, now=self._view.now)
-        result = self._broker.send(request)
-        self._step(flow, Answered(result, self._clock.now()))
+        self._step(flow, Answered(self._send(request), self._now()))
         self._view.read_account()
+        self._drop_seen()
+
+    def _send(self, request: OrderRequest) -> OrderResult:
+        try:
+            return self._broker.send(request)
+        except Exception as error:
+            # Whatever went wrong on our side, the order may have been executed.
+            log.exception("sending order %s stumbled", request.token)
+            return _without_answer(request, Outcome.UNKNOWN, error)
+
+    def _now(self) -> datetime:
+        # Wall time that does not jump: a search must not be cut short by a new clock.
+        wall, monotonic = self._began
+        return wall + timedelta(seconds=self._clock.monotonic() - monotonic)
+
+    def _await_sight(self, request: OrderRequest, result: OrderResult) -> None:
         if request.action is Action.OPEN and result.outcome is Outcome.FILLED:
             until = self._clock.monotonic() + _SIGHT_WITHIN
             self._unseen[result.ticket] = _Unseen(request, until)
-            self._drop_seen()
 
     def _drop_seen(self) -> None:
         # A terminal may show a fill later than it answers; until it does (or it was
@@ -225,8 +247,8 @@ class OrderDesk:
         try:
             result = self._broker.find(request)
         except UnavailableError:
-            return Unreadable(self._clock.now())
-        return Found(result) if result else NoTrace(self._clock.now())
+            return Unreadable(self._now())
+        return Found(result) if result else NoTrace(self._now())
 
     def _step(self, flow: OrderFlow, event: Event) -> None:
         flow, command = flow.receive(event)
@@ -249,6 +271,7 @@ class OrderDesk:
         self._unresolved.pop(token, None)
         self._forget(token)
         if flow.result is not None:
+            self._await_sight(flow.request, flow.result)
             self._tell(flow.request, flow.result)
         elif flow.stage is Stage.ABANDONED:
             log.warning("order %s left no trace: it was never executed", token)
@@ -261,31 +284,8 @@ class OrderDesk:
             log.warning("order %s stays on disk: %s", token, error)
 
     def _tell(self, request: OrderRequest, result: OrderResult) -> None:
-        _log_result(request, result)
+        self._order_log.tell(request, result)
         self._host.on_order_result(request=request, result=result, now=self._view.now)
-
-
-def _log_result(request: OrderRequest, result: OrderResult) -> None:
-    what = f"{request.action.value} {request.side.value} {request.symbol}"
-    if result.outcome is Outcome.FILLED:
-        log.info(
-            "%s %.2f at %s, stop %s, target %s%s",
-            what,
-            result.volume,
-            result.price,
-            result.stop_loss or "none",
-            result.take_profit or "none",
-            "" if result.message in _EXPECTED else f" ({result.message})",
-        )
-    elif result.outcome is not Outcome.UNKNOWN:
-        log.warning(
-            "%s %.2f %s: %d %s",
-            what,
-            request.volume,
-            result.outcome.value.replace("_", " "),
-            result.retcode,
-            result.message,
-        )
 
 
 def _write(request: OrderRequest) -> dict[str, Any]:
@@ -293,7 +293,23 @@ def _write(request: OrderRequest) -> dict[str, Any]:
     return record | {"action": request.action.value, "side": request.side.value}
 
 
-def _read(record: dict[str, Any]) -> OrderRequest:
-    return OrderRequest(
-        **{**record, "action": Action(record["action"]), "side": Side(record["side"])}
+def _read(token: str, record: Any) -> OrderRequest:
+    try:
+        action, side = Action(record["action"]), Side(record["side"])
+        return OrderRequest(**{**record, "action": action, "side": side})
+    except (KeyError, TypeError, ValueError) as error:
+        raise StateError(
+            f"order {token} on disk is damaged ({error!r}), so what is open is not "
+            "known. Check the account by hand, then move the state file away"
+        ) from error
+
+
+def _without_answer(
+    request: OrderRequest, outcome: Outcome, error: Exception
+) -> OrderResult:
+    return OrderResult(
+        token=request.token,
+        outcome=outcome,
+        message=str(error),
+        ticket=request.ticket or 0,
     )

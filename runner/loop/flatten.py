@@ -52,6 +52,7 @@ class Flattener:
             command.reason or "no reason given",
         )
         self.command = command
+        self._told = None
         self._next_try = 0.0
         if command.action not in _CLOSES:
             self._tell(CommandState.DONE)
@@ -65,7 +66,7 @@ class Flattener:
             self._tell(CommandState.EXECUTING)
             return
         own = self.own_positions()
-        if not own and not list(self._desk.unresolved):
+        if not own and not self._desk.unresolved:
             self._tell(CommandState.DONE)
             return
         self._tell(CommandState.EXECUTING)
@@ -91,8 +92,11 @@ class Flattener:
             CommandAck(
                 seq=self.command.seq,
                 state=state,
-                open_positions=len(self.own_positions()),
-                open_orders=0,
+                # Unknown is not flat, so it is no evidence either.
+                open_positions=(
+                    None if self._view.positions is None else len(self.own_positions())
+                ),
+                open_orders=len(self._desk.unresolved),
                 errors=(),
                 at=self._clock.now(),
             )

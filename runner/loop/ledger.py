@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, defaultdict
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+
+import attrs
 
 from runner.core.orders import Deal, Position
 from runner.loop.view import View
@@ -13,6 +15,16 @@ from runner.ports import Broker, UnavailableError
 log = logging.getLogger("mt5runner.orders")
 
 _LOOK_BACK = timedelta(days=4)  # a stop may be hit over a weekend
+_FIRST_DATE = datetime(2000, 1, 1, tzinfo=UTC)
+_NOISE = 1e-8  # lots; less than any step of volume
+
+
+@attrs.define
+class _Loss:
+    """A position that lost volume whose deals were not all found yet."""
+
+    position: Position
+    volume: float
 
 
 class Ledger:
@@ -21,6 +33,10 @@ class Ledger:
     Args:
         broker: Where deals come from.
         view: The readings.
+
+    Attributes:
+        closed: Symbol to the number of positions that were closed wholly.
+        profit: Symbol to the profit of every closing deal, account currency.
     """
 
     def __init__(self, broker: Broker, view: View) -> None:
@@ -28,50 +44,56 @@ class Ledger:
         self._view = view
         self._open: dict[int, Position] = {}
         self._told: set[int] = set()
-        self._missing: dict[int, Position] = {}
+        self._losses: dict[int, _Loss] = {}
         self.closed: Counter[str] = Counter()
         self.profit: dict[str, float] = defaultdict(float)
 
     def closed_deals(self, now: datetime) -> list[Deal]:
-        """Return the closing deals that were not told before, oldest first."""
+        """Return the closing deals that were not told before, oldest first.
+
+        Args:
+            now: The market's time, UTC-aware.
+        """
         positions = self._view.positions
         if positions is None:
             return []
         shown = {position.ticket: position for position in positions}
         for ticket, before in self._open.items():
             after = shown.get(ticket)
-            if after is None or after.volume < before.volume:
-                self._missing[ticket] = before
+            lost = before.volume - (0.0 if after is None else after.volume)
+            if lost > _NOISE:
+                loss = self._losses.setdefault(ticket, _Loss(before, 0.0))
+                loss.volume += lost
+            if after is None:
+                self.closed[before.symbol] += 1
         self._open = shown
-        if not self._missing:
-            return []
-        return self._fetch(now)
+        return self._fetch(now) if self._losses else []
 
     def _fetch(self, now: datetime) -> list[Deal]:
         try:
-            deals = self._broker.deals(now - _LOOK_BACK)
+            # Before the first quote the market's time is the least there is.
+            deals = self._broker.deals(max(now, _FIRST_DATE) - _LOOK_BACK)
         except UnavailableError:
             return []  # they stay missing and are asked for again
-        found = [
-            deal
-            for deal in deals
-            if not deal.is_entry
-            and deal.position_id in self._missing
-            and deal.ticket not in self._told
-        ]
-        for deal in found:
-            position = self._missing.pop(deal.position_id, None)
+        found: list[Deal] = []
+        for deal in deals:
+            loss = self._losses.get(deal.position_id)
+            if loss is None or deal.is_entry or deal.ticket in self._told:
+                continue
             self._told.add(deal.ticket)
-            self._count(deal, position)
+            self._note(deal, loss.position)
+            found.append(deal)
+            loss.volume -= deal.volume
+            if loss.volume <= _NOISE:
+                del self._losses[deal.position_id]
         return found
 
-    def _count(self, deal: Deal, position: Position | None) -> None:
-        self.closed[deal.symbol] += 1
+    def _note(self, deal: Deal, position: Position) -> None:
         self.profit[deal.symbol] += deal.profit + deal.costs
         reason = deal.exit_reason.value if deal.exit_reason else "?"
         log.info(
             "closed %s %.2f %s at %s by %s: %+.2f",
-            "long" if position is None or position.side.value == "buy" else "short",
+            "long" if position.side.value == "buy" else "short",
             deal.volume,
             deal.symbol,
             deal.price,

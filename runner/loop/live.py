@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import attrs
 
-from runner.core.market import Bar, Tick
+from runner.core.market import Tick
 from runner.host.manager import PluginHost
 from runner.link import (
     CommandSeen,
@@ -22,18 +22,21 @@ from runner.link import (
     StrategyConfigStaged,
     TradeConfigStaged,
 )
+from runner.loop.configs import Configs
 from runner.loop.desk import OrderDesk
 from runner.loop.flatten import Flattener
 from runner.loop.gate import Gate
 from runner.loop.ledger import Ledger
+from runner.loop.member import Member
 from runner.loop.reporter import Reporter
-from runner.loop.roster import Member, Roster
+from runner.loop.roster import Roster
 from runner.loop.settings import LoopSettings, Player
 from runner.loop.stop import StopRequest
 from runner.loop.trader import Trader
-from runner.loop.view import View
+from runner.loop.view import Batch, View
 from runner.ports import Broker, Clock, FeedError, StateStore
 from runner.strategy import Strategy
+from runner.wire.acks import TRADE_FIELD
 
 log = logging.getLogger("mt5runner.loop")
 
@@ -71,6 +74,7 @@ class Loop:
         store: Durable state.
         clock: Wall-clock and monotonic time.
         roster: The strategies.
+        configs: What the server configured.
         desk: Orders.
         view: Readings.
         settings: How to run.
@@ -87,6 +91,7 @@ class Loop:
         store: StateStore,
         clock: Clock,
         roster: Roster,
+        configs: Configs,
         desk: OrderDesk,
         view: View,
         settings: LoopSettings,
@@ -98,6 +103,7 @@ class Loop:
         self._link = link
         self._clock = clock
         self._roster = roster
+        self._configs = configs
         self._desk = desk
         self._view = view
         self._settings = settings
@@ -109,12 +115,13 @@ class Loop:
         )
         self._gate = Gate(view=view, host=host, clock=clock, settings=settings)
         self._trader = Trader(
-            view=view, host=host, roster=roster, gate=self._gate, desk=desk
+            view=view, host=host, configs=configs, gate=self._gate, desk=desk
         )
         self._reporter = Reporter(
             view=view,
             host=host,
             roster=roster,
+            configs=configs,
             gate=self._gate,
             store=store,
             clock=clock,
@@ -129,7 +136,7 @@ class Loop:
         Returns:
             What was done.
         """
-        self._start()
+        self.start()
         while not self._stop.reason:
             began = self._clock.monotonic()
             has_more = self.cycle()
@@ -138,9 +145,10 @@ class Loop:
             if not has_more and self._settings.exit_when_feed_ends:
                 self._stop.ask("the feed has ended")
             self._rest(has_more=has_more)
-        return self._finish()
+        return self.finish()
 
-    def _start(self) -> None:
+    def start(self) -> None:
+        """Take up what an earlier start left, and start the link; see `run`."""
         self._desk.restore()
         self._view.read_account()
         self._link.start()
@@ -165,8 +173,10 @@ class Loop:
         self._hear(self._link.take())
         ticks = self._view.read_ticks(self._roster.symbols)
         bars = self._closed_bars()
-        if bars and self._link.refresh(_REFRESH_WITHIN):
-            # The seed asks for the versions before every strategy execution.
+        if bars:
+            # The seed asks for the versions before every strategy execution. What was
+            # heard meanwhile counts, even if not everything came in time.
+            self._link.refresh(_REFRESH_WITHIN)
             self._hear(self._link.take())
         self._safe_point()
         self._view.read_account()
@@ -202,7 +212,7 @@ class Loop:
         desk sends synchronously), no hook runs, and the bars that have closed are not
         yet decided on: they are decided on with the new settings.
         """
-        self._roster.apply_staged(self._view.now)
+        self._configs.apply_staged(self._view.now)
 
     def _hear(self, events: Sequence[LinkEvent]) -> None:
         for event in events:
@@ -211,14 +221,12 @@ class Loop:
                     self._gate.hear_server(heartbeat)
                 case CommandSeen(command=command):
                     self._flattener.obey(command)
-                case TradeConfigStaged(origin=origin, saved_at=saved_at):
-                    self._roster.stage_trade(event)
-                    is_fresh = origin == "server"
-                    self._gate.confirm(self._clock.now() if is_fresh else saved_at)
+                case TradeConfigStaged():
+                    self._stage_trade(event)
                 case StrategyConfigStaged():
-                    self._roster.stage_strategy(event)
+                    self._configs.stage_strategy(event)
                 case ConfigRefused(scope=scope, version=version, errors=errors):
-                    self._roster.report(scope, errors)
+                    self._configs.report(scope, errors)
                     self._host.on_config_refused(
                         scope=scope,
                         version=version,
@@ -226,27 +234,40 @@ class Loop:
                         now=self._view.now,
                     )
                 case ConfigMissing(scope=scope, detail=detail):
-                    self._roster.report(scope, [f"{scope}: {detail}"])
+                    self._configs.report(scope, [f"{scope}: {detail}"])
                 case LeaseChanged(held=held, epoch=epoch):
                     self._gate.is_lease_held = held
                     self._reporter.epoch = epoch
-                case ConfigConfirmed(at=at):
-                    self._gate.confirm(at)
+                case ConfigConfirmed():
+                    self._confirm(event)
+
+    def _stage_trade(self, staged: TradeConfigStaged) -> None:
+        self._configs.stage_trade(staged)
+        is_fresh = staged.origin == "server"
+        self._gate.confirm(self._clock.now() if is_fresh else staged.saved_at)
+
+    def _confirm(self, event: ConfigConfirmed) -> None:
+        self._configs.confirm(event.scope)
+        if event.scope == TRADE_FIELD:  # it holds every permission to trade
+            self._gate.confirm(event.at)
 
     def _judge(self) -> None:
-        config = self._roster.trade
+        config = self._configs.trade
         if self._view.account is not None:
             self._reporter.note_balance(self._view.account, config)
         if self._gate.look(config, self._flattener.command):
             self._reporter.hurry()
 
-    def _closed_bars(self) -> list[Sequence[Bar]]:
-        batches = [self._view.closed_bars(*key) for key in self._roster.series]
-        return [batch for batch in batches if batch]
+    def _closed_bars(self) -> list[Batch]:
+        at = self._clock.monotonic()
+        batches = [self._view.closed_bars(*key, at) for key in self._roster.series]
+        return [batch for batch in batches if batch is not None]
 
-    def _on_bars(self, batch: Sequence[Bar]) -> None:
-        newest = batch[-1]
-        for bar in batch:
+    def _on_bars(self, batch: Batch) -> None:
+        newest = batch.bars[-1]
+        for bar in batch.bars:
+            # A bar that was missed while away is history, not a signal.
+            is_stale = batch.is_late or bar is not newest
             series = self._view.series(bar.symbol, bar.timeframe)
             if series is None:
                 continue
@@ -254,8 +275,7 @@ class Loop:
                 if len(series) < member.warm_up[bar.symbol]:
                     continue
                 for intent in member.hosted.on_bar(bar, now=self._view.now):
-                    # A bar that was missed while away is history, not a signal.
-                    self._trader.carry_out(member, intent, is_stale=bar is not newest)
+                    self._trader.carry_out(member, intent, is_stale=is_stale)
             series.append(bar)
             self._bars[bar.symbol] += 1
             self._host.on_bar_closed(bar=bar)
@@ -265,16 +285,20 @@ class Loop:
             if member.hosted.record.cls.on_tick is Strategy.on_tick:
                 continue
             for tick in ticks:
+                if self._view.positions is None:
+                    break
                 if tick.symbol in member.context.parameters:
                     for intent in member.hosted.on_tick(tick, now=self._view.now):
                         self._trader.carry_out(member, intent)
 
-    def _deciding(self, members: Sequence[Member]) -> Sequence[Member]:
+    def _deciding(self, members: Sequence[Member]) -> Iterator[Member]:
         # While the account is unknown nothing can be decided, and no strategy is to
-        # blame for that: the bar is kept, the decision is left out.
-        return () if self._view.positions is None else members
+        # blame for that: the bar is kept, the decision is left out. An order of the
+        # member before may have been the last thing that the terminal answered.
+        return (one for one in members if self._view.positions is not None)
 
-    def _finish(self) -> Summary:
+    def finish(self) -> Summary:
+        """Stop the strategies, say goodbye and let go; see `run`."""
         reason = self._stop.reason
         log.info("stopping: %s", reason)
         self._roster.stop(self._view.now)

@@ -9,6 +9,7 @@ from runner.core.account import Account
 from runner.core.settings import TradeConfig
 from runner.core.status import RunnerStatus, TradingState
 from runner.host.manager import PluginHost
+from runner.loop.configs import Configs
 from runner.loop.gate import Gate
 from runner.loop.roster import Roster
 from runner.loop.settings import LoopSettings
@@ -29,7 +30,8 @@ class Reporter:
     Args:
         view: Readings.
         host: Composes the heartbeat.
-        roster: The strategies and their configs.
+        roster: The strategies.
+        configs: What the server configured.
         gate: The trading state and its reasons.
         store: Remembers the peak balance.
         clock: Wall-clock and monotonic time.
@@ -46,6 +48,7 @@ class Reporter:
         view: View,
         host: PluginHost,
         roster: Roster,
+        configs: Configs,
         gate: Gate,
         store: StateStore,
         clock: Clock,
@@ -54,12 +57,14 @@ class Reporter:
         self._view = view
         self._host = host
         self._roster = roster
+        self._configs = configs
         self._gate = gate
         self._store = store
         self._clock = clock
         self._settings = settings
         self._peak: float | None = store.get(_ACCOUNT, _PEAK)
-        self._peak_saved_at = 0.0
+        self._peak_on_disk = self._peak
+        self._peak_due_at = 0.0
         self._due_at = 0.0
         self.epoch = settings.epoch
         self.lag_ms = 0.0
@@ -86,20 +91,18 @@ class Reporter:
         counts = config is not None and self._settings.server_peak
         told = config.peak_balance if config is not None and counts else None
         known = (account.balance, told, self._peak)
-        peak = max(value for value in known if value is not None)
-        if peak == self._peak:
-            return
-        self._peak = peak
+        self._peak = max(value for value in known if value is not None)
         now = self._clock.monotonic()
-        if now - self._peak_saved_at >= _PEAK_SAVED_EVERY:
-            self._peak_saved_at = now
+        if self._peak != self._peak_on_disk and now >= self._peak_due_at:
+            self._peak_due_at = now + _PEAK_SAVED_EVERY
             self._save_peak()
 
     def _save_peak(self) -> None:
-        if self._peak is None:
+        if self._peak is None or self._peak == self._peak_on_disk:
             return
         try:
             self._store.put(_ACCOUNT, _PEAK, self._peak)
+            self._peak_on_disk = self._peak
         except StateError as error:
             log.warning("the peak balance was not saved: %s", error)
 
@@ -108,8 +111,8 @@ class Reporter:
         return self._host.choose_heartbeat(status=status, now=status.now)
 
     def _status(self, state: TradingState) -> RunnerStatus:
-        settings, view, roster = self._settings, self._view, self._roster
-        wall, account, trade = self._clock.now(), view.account, roster.trade
+        settings, view, configs = self._settings, self._view, self._configs
+        wall, account, trade = self._clock.now(), view.account, configs.trade
         confirmed = self._gate.confirmed_at
         age = None if confirmed is None else (wall - confirmed).total_seconds()
         reports: Mapping[str, str] = {}
@@ -129,10 +132,10 @@ class Reporter:
             peak_balance=self._peak,
             open_positions=None if view.positions is None else len(view.positions),
             trade_config_version=None if trade is None else trade.version,
-            strategy_versions=roster.versions,
-            config_errors=roster.config_errors,
+            strategy_versions=self._roster.versions,
+            config_errors=configs.errors,
             config_age_s=age,
-            last_tick=max((tick.time for tick in view.ticks.values()), default=None),
+            last_tick=view.newest_tick_at,
             loop_lag_ms=self.lag_ms,
             failing=dict(self._host.failures),
             reports=reports,

@@ -13,9 +13,10 @@ from runner.core.orders import Action, Denial, Deny, OrderIntent
 from runner.core.risk import HOST, judge
 from runner.core.settings import TradeConfig
 from runner.host.manager import PluginHost
+from runner.loop.configs import Configs
 from runner.loop.desk import OrderDesk
 from runner.loop.gate import Gate
-from runner.loop.roster import Member, Roster
+from runner.loop.member import Member
 from runner.loop.view import View
 from runner.ports import UnavailableError
 
@@ -38,7 +39,7 @@ class Trader:
     Args:
         view: Readings.
         host: Sizes intents and asks the plugins' guards.
-        roster: Knows what its config lets a strategy do.
+        configs: What the server lets the account do.
         gate: Knows why exposure must not increase.
         desk: Sends orders.
     """
@@ -48,16 +49,16 @@ class Trader:
         *,
         view: View,
         host: PluginHost,
-        roster: Roster,
+        configs: Configs,
         gate: Gate,
         desk: OrderDesk,
     ) -> None:
         self._view = view
         self._host = host
-        self._roster = roster
+        self._configs = configs
         self._gate = gate
         self._desk = desk
-        self._told: dict[tuple[str, str], tuple[str, ...]] = {}
+        self._told: dict[tuple[str, str, Action], tuple[str, ...]] = {}
 
     def carry_out(
         self, member: Member, intent: OrderIntent, *, is_stale: bool = False
@@ -74,10 +75,11 @@ class Trader:
         except UnavailableError as error:
             self._deny(intent, [Denial(HOST, Deny("UNKNOWN", str(error)))])
             return
-        own = self._roster.denials(member, intent)
+        own: list[Deny] = []
         guards: list[Denial] = []
         if intent.increases_exposure:
-            own += self._about_opening(intent, known, is_stale=is_stale)
+            own += self._by_config(member, intent.symbol, known.config)
+            own += self._by_account(member, intent.symbol, known, is_stale=is_stale)
             guards += self._host.check_symbol(
                 symbol=known.spec, config=known.config, now=self._view.now
             )
@@ -97,28 +99,55 @@ class Trader:
         if denials:
             self._deny(intent, denials)
             return
-        self._told.pop((intent.strategy, intent.symbol), None)
+        self._told.pop(_topic(intent), None)
         self._send(member, intent)
 
     def _known(self, intent: OrderIntent) -> _Known:
-        account, config = self._view.account, self._roster.trade
+        account, config = self._view.account, self._configs.trade
         tick = self._view.ticks.get(intent.symbol)
         if account is None:
             raise UnavailableError(f"account: {self._view.error}")
         if config is None:
             raise UnavailableError("no trade config was ever applied")
         if tick is None:
-            raise UnavailableError(f"{intent.symbol}: no quote yet")
+            raise UnavailableError(f"{intent.symbol}: no quote can be read")
         try:
             spec = self._view.spec(intent.symbol)
         except KeyError as error:
             raise UnavailableError(f"{intent.symbol}: {error}") from None
         return _Known(account=account, config=config, tick=tick, spec=spec)
 
-    def _about_opening(
-        self, intent: OrderIntent, known: _Known, *, is_stale: bool
+    def _by_config(
+        self, member: Member, symbol: str, config: TradeConfig
     ) -> list[Deny]:
+        """List what the server's configs say against an opening."""
         found: list[Deny] = []
+        if member.is_leaving:
+            found.append(Deny("STRATEGY_NOT_ACTIVE", "the server chose another one"))
+        if member.config.bot_status != "ACTIVE":
+            found.append(Deny("STRATEGY_PAUSED", member.config.bot_status))
+        if symbol not in config.trade_config.enabled_symbols:
+            found.append(Deny("SYMBOL_NOT_ENABLED", symbol))
+        if not member.may_enter(symbol):
+            found.append(Deny("SYMBOL_NOT_ALLOWED", symbol))
+        return found
+
+    def _by_account(
+        self, member: Member, symbol: str, known: _Known, *, is_stale: bool
+    ) -> list[Deny]:
+        """List what the account's and the market's state says against an opening."""
+        found: list[Deny] = []
+        magic = member.context.magic
+        if self._desk.is_unresolved(magic, symbol):
+            found.append(Deny("ORDER_UNRESOLVED", symbol))
+        if self._view.positions is None:
+            found.append(Deny("POSITIONS_UNKNOWN", self._view.error))
+        elif not known.account.is_hedging and any(
+            position.symbol == symbol and position.magic != magic
+            for position in self._view.positions
+        ):
+            # A netting account would mix the two, and ours would look flat for ever.
+            found.append(Deny("SYMBOL_TAKEN", f"{symbol} is held by another"))
         if is_stale:
             found.append(Deny("STALE_BAR", "the bar closed while the runner was away"))
         if not known.spec.entries_allowed:
@@ -153,7 +182,7 @@ class Trader:
 
     def _deny(self, intent: OrderIntent, denials: Sequence[Denial]) -> None:
         codes = tuple(denial.deny.code for denial in denials)
-        key = (intent.strategy, intent.symbol)
+        key = _topic(intent)
         if self._told.get(key) != codes:
             self._told[key] = codes
             log.info(
@@ -163,3 +192,7 @@ class Trader:
                 "; ".join(map(str, denials)),
             )
         self._host.on_order_denied(intent=intent, denials=denials, now=self._view.now)
+
+
+def _topic(intent: OrderIntent) -> tuple[str, str, Action]:
+    return intent.strategy, intent.symbol, intent.action

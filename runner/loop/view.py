@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+import attrs
+
 from runner.core.account import Account
 from runner.core.market import Bar, SymbolSpec, Tick, Timeframe
 from runner.core.orders import Position
@@ -12,6 +14,22 @@ from runner.core.series import BarSeries
 from runner.ports import Broker, MarketData, UnavailableError
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
+_AWAY_AFTER = 60.0  # seconds without a reading of bars after which they are history
+
+_Key = tuple[str, Timeframe]
+
+
+@attrs.frozen
+class Batch:
+    """Bars of one series that closed since it was last read, oldest first.
+
+    Attributes:
+        bars: At least one.
+        is_late: Whether nobody looked for so long that none of them is news.
+    """
+
+    bars: Sequence[Bar]
+    is_late: bool = False
 
 
 class View:
@@ -20,6 +38,15 @@ class View:
     Args:
         market: Where quotes and bars come from.
         broker: Where account and positions come from.
+
+    Attributes:
+        now: The market's time, UTC-aware; the least datetime before the first quote.
+        account: None while it is unknown.
+        last_account: The last reading that succeeded.
+        positions: None while they are unknown, which is not empty.
+        ticks: The quotes that could be read in this cycle, by symbol.
+        newest_tick_at: Time of the newest quote ever read; None before the first.
+        error: Why the account is unknown.
     """
 
     def __init__(self, market: MarketData, broker: Broker) -> None:
@@ -30,9 +57,13 @@ class View:
         self.last_account: Account | None = None
         self.positions: Sequence[Position] | None = None
         self.ticks: dict[str, Tick] = {}
+        self.newest_tick_at: datetime | None = None
         self.error: str = ""
-        self._series: dict[tuple[str, Timeframe], BarSeries] = {}
-        self._missed: dict[tuple[str, Timeframe], Sequence[Bar]] = {}
+        self._last_ticks: dict[str, Tick] = {}
+        self._series: dict[_Key, BarSeries] = {}
+        self._missed: dict[_Key, Sequence[Bar]] = {}
+        self._handed: dict[_Key, tuple[datetime, datetime]] = {}
+        self._read_at: dict[_Key, float] = {}
 
     def read_account(self) -> None:
         """Read account and positions; a failed reading leaves both unknown."""
@@ -48,7 +79,7 @@ class View:
         self.error = ""
 
     def read_ticks(self, symbols: Sequence[str]) -> list[Tick]:
-        """Read the latest quotes.
+        """Read the latest quotes; one that cannot be read is unknown, not as before.
 
         Args:
             symbols: The symbols to read.
@@ -56,23 +87,33 @@ class View:
         Returns:
             The quotes that are new since the last call.
         """
+        self.ticks = {}
         fresh: list[Tick] = []
         for symbol in symbols:
             try:
                 tick = self._market.tick(symbol)
-            except UnavailableError:
+            except (UnavailableError, KeyError):  # the broker may drop a symbol
                 continue
-            if tick is not None and tick != self.ticks.get(symbol):
-                self.ticks[symbol] = tick
+            if tick is None:
+                continue
+            self.ticks[symbol] = tick
+            if tick != self._last_ticks.get(symbol):
+                self._last_ticks[symbol] = tick
                 fresh.append(tick)
         self._read_time()
         return fresh
 
     def _read_time(self) -> None:
+        times = [tick.time for tick in self.ticks.values()]
+        self.newest_tick_at = max(
+            times if self.newest_tick_at is None else [self.newest_tick_at, *times],
+            default=None,
+        )
         try:
-            self.now = self._market.now()
+            self.now = max(self.now, self._market.now())
         except UnavailableError:
-            return
+            # Some other symbol fails; no quote in use may be younger than our time.
+            self.now = max([self.now, *times])
 
     def spec(self, symbol: str) -> SymbolSpec:
         """Return a symbol's rules.
@@ -90,6 +131,9 @@ class View:
     def keep_bars(self, symbol: str, timeframe: Timeframe, needed: int) -> None:
         """Make sure that at least *needed* closed bars are kept, if they exist.
 
+        Bars that `closed_bars` handed out and that are not in the series yet stay out
+        of it: the loop has them in hand and appends them once it has decided on them.
+
         Args:
             symbol: The broker's spelling.
             timeframe: Length of the bars.
@@ -98,28 +142,60 @@ class View:
         Raises:
             UnavailableError: If the terminal does not answer.
         """
-        present = self._series.get((symbol, timeframe))
+        key = symbol, timeframe
+        present = self._series.get(key)
         if present is not None and present.capacity >= needed:
             return
         capacity = max(needed, 2 * (present.capacity if present else 0))
         series = BarSeries(symbol, timeframe, capacity)
         bars = self._market.history(symbol, timeframe, capacity)
-        if present is not None and len(present):
+        newest = None if present is None else present.newest_at
+        first, last = self._handed.get(key, (None, newest))
+        if first is not None and (newest is None or newest < first):
+            series.extend(bar for bar in bars if bar.opens_at < first)
+        else:
+            series.extend(bar for bar in bars if not newest or bar.opens_at <= newest)
+            last = newest
+        if last is not None:
             # What closed since the last look is still to be decided on, so it is not
             # history yet: closed_bars() hands it out.
-            newest = present.opens_at[-1]
-            self._missed[symbol, timeframe] = [
-                bar for bar in bars if bar.opens_at > newest
-            ]
-            bars = [bar for bar in bars if bar.opens_at <= newest]
-        series.extend(bars)
-        self._series[symbol, timeframe] = series
+            self._missed[key] = [bar for bar in bars if bar.opens_at > last]
+        self._series[key] = series
 
-    def closed_bars(self, symbol: str, timeframe: Timeframe) -> Sequence[Bar]:
-        """Return the bars that closed since the last call; empty if unreadable."""
-        missed = self._missed.pop((symbol, timeframe), ())
+    def closed_bars(self, symbol: str, timeframe: Timeframe, at: float) -> Batch | None:
+        """Return the bars that closed since the last call, each exactly once.
+
+        Args:
+            symbol: The broker's spelling.
+            timeframe: Length of the bars.
+            at: Monotonic seconds.
+
+        Returns:
+            None if there are none, or if they cannot be read now.
+        """
+        key = symbol, timeframe
+        last_at = self._read_at.setdefault(key, at)
         try:
-            return [*missed, *self._market.closed_bars(symbol, timeframe)]
-        except UnavailableError as error:
-            self.error = str(error)
-            return missed
+            read = self._market.closed_bars(symbol, timeframe)
+        except (UnavailableError, KeyError):
+            return None
+        self._read_at[key] = at
+        found = [*self._missed.pop(key, ()), *read]
+        newest = self._newest(key) if found else None
+        bars: list[Bar] = []
+        for bar in found:
+            if newest is None or bar.opens_at > newest:
+                bars.append(bar)
+                newest = bar.opens_at
+        if not bars:
+            return None
+        self._handed[key] = bars[0].opens_at, bars[-1].opens_at
+        return Batch(bars, is_late=at - last_at > _AWAY_AFTER)
+
+    def _newest(self, key: _Key) -> datetime | None:
+        """Return the opening of the newest bar that is known or was handed out."""
+        times = [self._handed[key][1]] if key in self._handed else []
+        series = self._series.get(key)
+        if series is not None and series.newest_at is not None:
+            times.append(series.newest_at)
+        return max(times, default=None)

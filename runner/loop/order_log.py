@@ -1,0 +1,55 @@
+"""Says what became of orders, each thing once."""
+
+from __future__ import annotations
+
+import logging
+
+from runner.core.orders import Action, OrderRequest, OrderResult, Outcome
+
+log = logging.getLogger("mt5runner.orders")
+
+_EXPECTED = ("", "Request executed")
+
+
+class OrderLog:
+    """Logs results; a refusal that is repeated for the same reason only once."""
+
+    def __init__(self) -> None:
+        self._refused: dict[tuple[int, Action], tuple[Outcome, int]] = {}
+
+    def tell(self, request: OrderRequest, result: OrderResult) -> None:
+        """Log what became of *request*."""
+        if request.ticket is not None and not self._is_news(request, result):
+            return
+        what = f"{request.action.value} {request.side.value} {request.symbol}"
+        if result.outcome is Outcome.FILLED:
+            log.info(
+                "%s %.2f at %s, stop %s, target %s%s",
+                what,
+                result.volume,
+                result.price,
+                result.stop_loss or "none",
+                result.take_profit or "none",
+                "" if result.message in _EXPECTED else f" ({result.message})",
+            )
+        elif result.outcome is not Outcome.UNKNOWN:
+            log.warning(
+                "%s %.2f %s: %d %s",
+                what,
+                request.volume,
+                result.outcome.value.replace("_", " "),
+                result.retcode,
+                result.message,
+            )
+
+    def _is_news(self, request: OrderRequest, result: OrderResult) -> bool:
+        # A flatten at the weekend is refused every few seconds, for one reason.
+        key = request.ticket or 0, request.action
+        if result.outcome is Outcome.FILLED:
+            self._refused.pop(key, None)
+            return True
+        said = result.outcome, result.retcode
+        if self._refused.get(key) == said:
+            return False
+        self._refused[key] = said
+        return True

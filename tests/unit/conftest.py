@@ -1,0 +1,495 @@
+"""A live loop with everything around it made by hand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import attrs
+import pytest
+
+from runner import (
+    Account,
+    Action,
+    Bar,
+    Deal,
+    Intents,
+    OrderRequest,
+    OrderResult,
+    Outcome,
+    Parameters,
+    Position,
+    Strategy,
+    StrategyConfig,
+    SymbolSpec,
+    Tick,
+    Timeframe,
+    hookimpl,
+)
+from runner.core.identity import magic_number
+from runner.host.manager import PluginHost
+from runner.host.records import BUILT_IN, PluginError, StrategyRecord
+from runner.link import (
+    CommandSeen,
+    LinkEvent,
+    ServerSeen,
+    StrategyConfigStaged,
+    TradeConfigStaged,
+)
+from runner.loop.configs import Configs
+from runner.loop.desk import OrderDesk
+from runner.loop.live import Loop
+from runner.loop.roster import Roster
+from runner.loop.settings import LoopSettings, Player
+from runner.loop.stop import StopRequest
+from runner.loop.view import View
+from runner.ports import Login, StateError, UnavailableError
+from runner.testing import FakeClock, make_account, make_symbol, make_trade_config
+from runner.wire.acks import CommandAck
+from runner.wire.commands import Command, CommandAction
+from runner.wire.heartbeat import ServerHeartbeat
+
+WALL = datetime(2026, 3, 4, 12, tzinfo=UTC)
+MARKET = datetime(2026, 3, 4, 12, tzinfo=UTC)
+H1 = Timeframe.H1
+
+
+@attrs.frozen
+class EagerParameters(Parameters):
+    lookback_period: int = 1
+    stop_loss: int = 100
+    wide: bool = attrs.field(default=False, metadata={"reload": "flat_only"})
+    fixed: int = attrs.field(default=0, metadata={"reload": "restart"})
+
+
+class Eager(Strategy):
+    """Buys on every bar when it is flat."""
+
+    Parameters = EagerParameters
+
+    def on_bar(self, bar: Bar) -> Intents:
+        if not self.is_flat(bar.symbol):
+            return None
+        return self.buy(bar.symbol, stop_loss=self.parameters[bar.symbol].stop_loss)
+
+
+class Restless(Eager):
+    """Wants one more position on every bar, and on every tick too."""
+
+    def on_bar(self, bar: Bar) -> Intents:
+        return self.buy(bar.symbol, stop_loss=100)
+
+    def on_tick(self, tick: Tick) -> Intents:
+        return self.sell(tick.symbol, stop_loss=100)
+
+
+class Store:
+    """What is on disk: it survives a loop, and may fail."""
+
+    def __init__(self) -> None:
+        self.texts: dict[tuple[str, str], str] = {}
+        self.is_writable = True
+
+    def get(self, namespace: str, key: str) -> Any | None:
+        return json.loads(self.texts.get((namespace, key), "null"))
+
+    def put(self, namespace: str, key: str, value: Any) -> None:
+        if not self.is_writable:
+            raise StateError("disk full")
+        self.texts[namespace, key] = json.dumps(value)
+
+    def delete(self, namespace: str, key: str) -> None:
+        if not self.is_writable:
+            raise StateError("disk full")
+        self.texts.pop((namespace, key), None)
+
+    def items(self, namespace: str) -> Mapping[str, Any]:
+        return {
+            key: json.loads(text)
+            for (space, key), text in self.texts.items()
+            if space == namespace
+        }
+
+    def close(self) -> None:
+        pass
+
+
+class Terminal:
+    """A market and an account that do at once what they are told, or fail."""
+
+    def __init__(self) -> None:
+        self.names = {"EURUSD", "XAUUSD"}
+        self.quotes: dict[str, Tick] = {}
+        self.time: datetime | None = None
+        self.bars: dict[str, list[Bar]] = {}
+        self.read: dict[tuple[str, Timeframe], int] = {}
+        self.unreadable: set[str] = set()
+        self.is_readable = True
+        self.is_hedging = True
+        self.account_now = make_account()
+        self.open: dict[int, Position] = {}
+        self.history_deals: list[Deal] = []
+        self.sent: list[OrderRequest] = []
+        self.answer: Outcome = Outcome.FILLED
+        self.error: Exception | None = None
+        self.shows = True
+        self.is_closed = False
+
+    # -- market
+    def _ask(self, symbol: str) -> None:
+        if symbol in self.unreadable:
+            raise UnavailableError(f"{symbol}: no answer")
+
+    def now(self) -> datetime:
+        if self.time is None:
+            raise UnavailableError("no quote yet")
+        return self.time
+
+    def symbol(self, name: str) -> SymbolSpec:
+        self._ask(name)
+        if name not in self.names:
+            raise KeyError(f"the broker has no {name}")
+        return make_symbol(name)
+
+    def tick(self, symbol: str) -> Tick | None:
+        self._ask(symbol)
+        if symbol not in self.names:
+            raise KeyError(f"the broker has no {symbol}")
+        return self.quotes.get(symbol)
+
+    def history(self, symbol: str, timeframe: Timeframe, count: int) -> Sequence[Bar]:
+        self._ask(symbol)
+        bars = self.bars.get(symbol, [])
+        self.read[symbol, timeframe] = len(bars)
+        return bars[-count:]
+
+    def closed_bars(self, symbol: str, timeframe: Timeframe) -> Sequence[Bar]:
+        self._ask(symbol)
+        if symbol not in self.names:
+            raise KeyError(f"the broker has no {symbol}")
+        bars = self.bars.get(symbol, [])
+        start = self.read.get((symbol, timeframe), len(bars))
+        self.read[symbol, timeframe] = len(bars)
+        return bars[start:]
+
+    def quote(self, symbol: str, price: float = 1.1) -> None:
+        """Let a quote come."""
+        self.time = (self.time or MARKET) + timedelta(seconds=1)
+        self.quotes[symbol] = Tick(symbol, self.time, price, price + 0.0001)
+
+    def close_bar(self, symbol: str) -> None:
+        """Let an hour go by, and a quote come."""
+        bars = self.bars.setdefault(symbol, [])
+        opens_at = bars[-1].closes_at if bars else MARKET
+        bars.append(Bar(symbol, H1, opens_at, 1.1, 1.2, 1.0, 1.1))
+        self.time = max(self.time or opens_at, opens_at + timedelta(hours=1))
+        self.quote(symbol)
+
+    # -- broker
+    def connect(self, login: Login) -> Account:
+        return self.account()
+
+    def account(self) -> Account:
+        if not self.is_readable:
+            raise UnavailableError("no connection")
+        return attrs.evolve(self.account_now, is_hedging=self.is_hedging)
+
+    def positions(self) -> Sequence[Position]:
+        if not self.is_readable:
+            raise UnavailableError("no connection")
+        return list(self.open.values()) if self.shows else []
+
+    def deals(self, since: datetime) -> Sequence[Deal]:
+        if not self.is_readable:
+            raise UnavailableError("no connection")
+        return [deal for deal in self.history_deals if deal.time >= since]
+
+    def send(self, request: OrderRequest) -> OrderResult:
+        self.sent.append(request)
+        if self.error is not None:
+            raise self.error
+        ticket = request.ticket or 1000 + len(self.sent)
+        result = OrderResult(
+            token=request.token,
+            outcome=self.answer,
+            ticket=ticket,
+            volume=request.volume,
+        )
+        if self.answer is not Outcome.FILLED:
+            return result
+        if request.action is Action.OPEN:
+            self.add(request.symbol, request.magic, ticket, request.token)
+        elif request.action is Action.CLOSE:
+            self.open.pop(ticket, None)
+        return result
+
+    def add(
+        self, symbol: str, magic: int, ticket: int = 1, comment: str = ""
+    ) -> Position:
+        """Let a position stand."""
+        from runner import Side
+
+        self.open[ticket] = Position(
+            ticket=ticket,
+            symbol=symbol,
+            side=Side.BUY,
+            volume=0.1,
+            opened_at=MARKET,
+            open_price=1.1,
+            magic=magic,
+            comment=comment,
+        )
+        return self.open[ticket]
+
+    def find(self, request: OrderRequest) -> OrderResult | None:
+        if not self.is_readable:
+            raise UnavailableError("no connection")
+        for position in self.open.values():
+            if position.comment == request.token:
+                return OrderResult(
+                    token=request.token,
+                    outcome=Outcome.FILLED,
+                    ticket=position.ticket,
+                )
+        return None
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+class ScriptedLink:
+    """A server that says what the test says, and remembers what it was told."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.clock = clock
+        self.events: list[LinkEvent] = []
+        self.at_start: list[LinkEvent] = []
+        self.on_refresh: list[LinkEvent] = []
+        self.is_current = True
+        self.watched: tuple[int, ...] | None = None
+        self.done: list[tuple[str, str, int]] = []
+        self.acks: list[CommandAck] = []
+        self.beats: list[Mapping[str, str]] = []
+        self.last: Mapping[str, str] | None = None
+        self.is_stopped = False
+        self.is_broken = False
+
+    def start(self) -> None:
+        if self.is_broken:
+            raise StateError("the commands on disk are damaged")
+        self.events += self.at_start
+
+    def take(self) -> list[LinkEvent]:
+        taken, self.events = self.events, []
+        return taken
+
+    def refresh(self, timeout: float) -> bool:
+        self.events += self.on_refresh
+        self.on_refresh = []
+        return self.is_current
+
+    def wait(self, seconds: float) -> None:
+        self.clock.wait(seconds)
+
+    def watch(self, strategy_ids: Collection[int]) -> None:
+        self.watched = tuple(strategy_ids)
+
+    def applied(self, scope: str, version: int, changes: Sequence[str]) -> None:
+        self.done.append(("applied", scope, version))
+
+    def refused(self, scope: str, version: int, errors: Sequence[str]) -> None:
+        self.done.append(("refused", scope, version))
+
+    def staged(self, scope: str, version: int) -> None:
+        self.done.append(("staged", scope, version))
+
+    def acknowledge_command(self, ack: CommandAck) -> None:
+        self.acks.append(ack)
+
+    def beat(self, fields: Mapping[str, str]) -> None:
+        self.beats.append(fields)
+
+    def stop(self, last_heartbeat: Mapping[str, str] | None) -> None:
+        self.last, self.is_stopped = last_heartbeat, True
+
+
+class Basics:
+    """The least that a run needs of plugins: a size, and a heartbeat."""
+
+    @hookimpl
+    def choose_volume(self) -> float:
+        return 0.1
+
+    @hookimpl
+    def choose_heartbeat(self, status: Any) -> dict[str, str]:
+        return {
+            "state": status.trading_state.value,
+            "reasons": ",".join(reason.code for reason in status.pause_reasons),
+            "errors": "|".join(status.config_errors),
+        }
+
+
+class World:
+    """One account's loop, its server, its terminal and its disk."""
+
+    CLASSES = (Eager, Restless)
+
+    def __init__(self) -> None:
+        self.clock = FakeClock(WALL)
+        self.store, self.terminal = Store(), Terminal()
+        self.classes: dict[str, type[Strategy]] = {
+            cls.__name__: cls for cls in self.CLASSES
+        }
+        self.plugins: dict[str, object] = {"basics": Basics()}
+        self.player: Player | None = None
+        self.starts = 0
+        self.make()
+
+    def make(self, **changes: Any) -> None:
+        """Make everything that a start of the runner makes anew."""
+        self.starts += 1
+        self.link, self.host = ScriptedLink(self.clock), PluginHost()
+        for name, plugin in self.plugins.items():
+            self.host.attach(name, plugin, BUILT_IN)
+        link: Any = self.link
+        self.view = View(self.terminal, self.terminal)
+        self.desk = OrderDesk(
+            broker=self.terminal,
+            store=self.store,
+            host=self.host,
+            view=self.view,
+            clock=self.clock,
+            session=f"session-{self.starts}",
+        )
+        self.roster = Roster(
+            account="7",
+            view=self.view,
+            host=self.host,
+            desk=self.desk,
+            store=self.store,
+            default_timeframe=H1,
+        )
+        self.configs = Configs(
+            view=self.view,
+            host=self.host,
+            link=link,
+            roster=self.roster,
+            find_strategy=self.find,
+        )
+        self.stop = StopRequest()
+        self.loop = Loop(
+            broker=self.terminal,
+            host=self.host,
+            link=link,
+            store=self.store,
+            clock=self.clock,
+            roster=self.roster,
+            configs=self.configs,
+            desk=self.desk,
+            view=self.view,
+            stop=self.stop,
+            player=self.player,
+            settings=LoopSettings(
+                account="7",
+                session="s",
+                host="h",
+                pid=1,
+                version="0",
+                timeframe=H1,
+                **changes,
+            ),
+        )
+
+    def find(self, name: str) -> StrategyRecord:
+        """Find a strategy class as discovery does."""
+        if name not in self.classes:
+            raise PluginError(name, None, "not found", "install it")
+        return StrategyRecord(name=name, cls=self.classes[name], source=BUILT_IN)
+
+    # -- what the server says
+    def trade(self, version: int = 1, **changes: Any) -> None:
+        """Let a trade config come."""
+        config = make_trade_config(version=version, **changes)
+        self.link.events.append(TradeConfigStaged(config=config))
+
+    def strategy(
+        self, version: int = 1, *, name: str = "Eager", number: int = 1, **changes: Any
+    ) -> None:
+        """Let a strategy config come."""
+        fields: dict[str, Any] = {
+            "version": version,
+            "bot_strategy_id": number,
+            "bot_strategy_class": name,
+            "bot_status": "ACTIVE",
+            "allowed_symbols": ("EURUSD", "XAUUSD"),
+            "parameters_by_symbol": {"EURUSD": EagerParameters()},
+        }
+        config = StrategyConfig(**fields | changes)
+        self.link.events.append(StrategyConfigStaged(strategy_id=number, config=config))
+
+    def command(self, action: str, seq: int = 1) -> None:
+        """Let a command come."""
+        command = Command(action=CommandAction(action), seq=seq)
+        self.link.events.append(CommandSeen(command=command))
+
+    def server(self, **fields: Any) -> None:
+        """Let a server heartbeat be seen."""
+        seen = ServerSeen(heartbeat=ServerHeartbeat(**fields), at=WALL)
+        self.link.events.append(seen)
+
+    # -- what the test does
+    def begin(self, **strategy: Any) -> None:
+        """Start, with one strategy that trades EURUSD and has its bars."""
+        self.terminal.close_bar("EURUSD")
+        self.terminal.close_bar("EURUSD")
+        self.loop.start()
+        self.trade()
+        self.strategy(**strategy)
+        self.loop.cycle()
+
+    def bar(self, symbol: str = "EURUSD") -> None:
+        """Let a bar close, and the loop do one cycle."""
+        self.terminal.close_bar(symbol)
+        self.cycle()
+
+    def cycle(self, count: int = 1) -> None:
+        """Let the loop do so many cycles, a second apart."""
+        for _ in range(count):
+            self.clock.wait(1.0)
+            self.loop.cycle()
+
+    @property
+    def magic(self) -> int:
+        """The number of strategy 1."""
+        return magic_number("7", 1)
+
+    @property
+    def opened(self) -> list[OrderRequest]:
+        """The openings that were sent."""
+        return [one for one in self.terminal.sent if one.action is Action.OPEN]
+
+    @property
+    def codes(self) -> list[str]:
+        """Why exposure must not increase, as last reported."""
+        reasons = self.link.beats[-1]["reasons"]
+        return reasons.split(",") if reasons else []
+
+
+@pytest.fixture
+def world() -> World:
+    """A loop that is made and not started."""
+    return World()
+
+
+@pytest.fixture
+def make_world() -> type[World]:
+    """Makes such loops, for tests that need many."""
+    return World
+
+
+@pytest.fixture
+def eager() -> type[EagerParameters]:
+    """The parameters of the strategies that the world knows."""
+    return EagerParameters

@@ -39,7 +39,12 @@ class Process:
     """One of the project's commands, its output going to a file."""
 
     def __init__(
-        self, words: Sequence[str], log: Path, environ: Mapping[str, str], cwd: Path
+        self,
+        words: Sequence[str],
+        log: Path,
+        environ: Mapping[str, str],
+        cwd: Path,
+        python: str,
     ) -> None:
         self.log = log
         inherited = {
@@ -49,7 +54,7 @@ class Process:
         }
         with log.open("ab") as file:
             self.process = subprocess.Popen(
-                [sys.executable, "-P", *words],
+                [python, "-P", *words],
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 env=inherited | {"PYTHONUNBUFFERED": "1"} | dict(environ),
@@ -100,13 +105,13 @@ class Bench:
         self.folder = folder
         self.processes: list[Process] = []
         self.address = ""
+        self.python = sys.executable
 
     def start(self, *words: str, **environ: str) -> Process:
         """Start a command such as ``-m runner start``."""
         number = len(self.processes)
-        process = Process(
-            words, self.folder / f"process-{number}.log", environ, self.folder
-        )
+        log = self.folder / f"process-{number}.log"
+        process = Process(words, log, environ, self.folder, self.python)
         self.processes.append(process)
         return process
 

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -174,6 +175,37 @@ def test_an_installed_wheel_is_found_with_its_version(
     assert [] == found["failures"]
     assert (0, 0) == (as_json.returncode, as_text.returncode)
     assert "acme-bots 1.2.0" in as_text.stdout
+
+
+@pytest.mark.redis
+def test_an_installed_strategy_runs_by_the_name_that_the_server_says(
+    environment: Environment, tmp_path: Path, bench: Any, helpers: Any, redis_url: str
+) -> None:
+    """The server names the class: it trades, under the guard of the same wheel."""
+    modules = {"breakout": STRATEGY, "guards": GUARD}
+    environment.install(_wheel(tmp_path, "1.2.0", modules))
+    seed = helpers.seed()
+    seed["strategies"][0] |= {
+        "bot_strategy_class": "AcmeBreakout",
+        "parameters_by_symbol": {"EURUSD": {"stop_loss": 120}, "XAUUSD": {}},
+    }
+    bench.serve("--redis-url", redis_url, seed=seed)
+    feed = helpers.busy_market(bench.folder, bars=60)
+    bench.python = str(environment.python)
+
+    run = bench.run(
+        "--redis-url",
+        redis_url,
+        "--feed",
+        feed,
+        "--speed",
+        "max",
+        "--exit-when-feed-ends",
+    )
+
+    assert 0 == run.wait(), run.text
+    assert {"EURUSD"} == set(re.findall(r"open buy (\w+)", run.text))
+    assert "NO_GOLD" in run.text
 
 
 def test_a_wheel_with_a_broken_guard_is_named_and_the_rest_runs(

@@ -80,6 +80,10 @@ class Loop:
         settings: How to run.
         stop: When to stop.
         player: Plays the feed on paper; None live.
+
+    Attributes:
+        gate: Why exposure must not rise.
+        flattener: The command in force.
     """
 
     def __init__(
@@ -110,19 +114,19 @@ class Loop:
         self._stop = stop
         self._player = player
         self._ledger = Ledger(broker, view)
-        self._flattener = Flattener(
+        self.flattener = Flattener(
             view=view, desk=desk, roster=roster, link=link, clock=clock
         )
-        self._gate = Gate(view=view, host=host, clock=clock, settings=settings)
+        self.gate = Gate(view=view, host=host, clock=clock, settings=settings)
         self._trader = Trader(
-            view=view, host=host, configs=configs, gate=self._gate, desk=desk
+            view=view, host=host, configs=configs, gate=self.gate, desk=desk
         )
         self._reporter = Reporter(
             view=view,
             host=host,
             roster=roster,
             configs=configs,
-            gate=self._gate,
+            gate=self.gate,
             store=store,
             clock=clock,
             settings=settings,
@@ -182,7 +186,7 @@ class Loop:
         self._view.read_account()
         self._desk.settle()
         self._judge()
-        self._flattener.work()
+        self.flattener.work()
         for batch in bars:
             self._on_bars(batch)
         if ticks:
@@ -218,9 +222,9 @@ class Loop:
         for event in events:
             match event:
                 case ServerSeen(heartbeat=heartbeat):
-                    self._gate.hear_server(heartbeat)
+                    self.gate.hear_server(heartbeat)
                 case CommandSeen(command=command):
-                    self._flattener.obey(command)
+                    self.flattener.obey(command)
                 case TradeConfigStaged():
                     self._stage_trade(event)
                 case StrategyConfigStaged():
@@ -236,7 +240,7 @@ class Loop:
                 case ConfigMissing(scope=scope, detail=detail):
                     self._configs.report(scope, [f"{scope}: {detail}"])
                 case LeaseChanged(held=held, epoch=epoch):
-                    self._gate.is_lease_held = held
+                    self.gate.is_lease_held = held
                     self._reporter.epoch = epoch
                 case ConfigConfirmed():
                     self._confirm(event)
@@ -244,18 +248,18 @@ class Loop:
     def _stage_trade(self, staged: TradeConfigStaged) -> None:
         self._configs.stage_trade(staged)
         is_fresh = staged.origin == "server"
-        self._gate.confirm(self._clock.now() if is_fresh else staged.saved_at)
+        self.gate.confirm(self._clock.now() if is_fresh else staged.saved_at)
 
     def _confirm(self, event: ConfigConfirmed) -> None:
         self._configs.confirm(event.scope)
         if event.scope == TRADE_FIELD:  # it holds every permission to trade
-            self._gate.confirm(event.at)
+            self.gate.confirm(event.at)
 
     def _judge(self) -> None:
         config = self._configs.trade
         if self._view.account is not None:
             self._reporter.note_balance(self._view.account, config)
-        if self._gate.look(config, self._flattener.command):
+        if self.gate.look(config, self.flattener.command):
             self._reporter.hurry()
 
     def _closed_bars(self) -> list[Batch]:

@@ -62,7 +62,7 @@ class View:
         self._last_ticks: dict[str, Tick] = {}
         self._series: dict[_Key, BarSeries] = {}
         self._missed: dict[_Key, Sequence[Bar]] = {}
-        self._handed: dict[_Key, tuple[datetime, datetime]] = {}
+        self._handed: dict[_Key, list[datetime]] = {}
         self._read_at: dict[_Key, float] = {}
 
     def read_account(self) -> None:
@@ -147,19 +147,23 @@ class View:
         if present is not None and present.capacity >= needed:
             return
         capacity = max(needed, 2 * (present.capacity if present else 0))
-        series = BarSeries(symbol, timeframe, capacity)
-        bars = self._market.history(symbol, timeframe, capacity)
         newest = None if present is None else present.newest_at
-        first, last = self._handed.get(key, (None, newest))
-        if first is not None and (newest is None or newest < first):
-            series.extend(bar for bar in bars if bar.opens_at < first)
+        in_hand = [
+            opens_at
+            for opens_at in self._handed.get(key, ())
+            if newest is None or opens_at > newest
+        ]
+        bars = self._market.history(symbol, timeframe, capacity + len(in_hand))
+        series = BarSeries(symbol, timeframe, capacity)
+        if in_hand:
+            series.extend(bar for bar in bars if bar.opens_at < in_hand[0])
+            newest = in_hand[-1]
         else:
             series.extend(bar for bar in bars if not newest or bar.opens_at <= newest)
-            last = newest
-        if last is not None:
+        if newest is not None:
             # What closed since the last look is still to be decided on, so it is not
             # history yet: closed_bars() hands it out.
-            self._missed[key] = [bar for bar in bars if bar.opens_at > last]
+            self._missed[key] = [bar for bar in bars if bar.opens_at > newest]
         self._series[key] = series
 
     def closed_bars(self, symbol: str, timeframe: Timeframe, at: float) -> Batch | None:
@@ -189,12 +193,12 @@ class View:
                 newest = bar.opens_at
         if not bars:
             return None
-        self._handed[key] = bars[0].opens_at, bars[-1].opens_at
+        self._handed[key] = [bar.opens_at for bar in bars]
         return Batch(bars, is_late=at - last_at > _AWAY_AFTER)
 
     def _newest(self, key: _Key) -> datetime | None:
         """Return the opening of the newest bar that is known or was handed out."""
-        times = [self._handed[key][1]] if key in self._handed else []
+        times = self._handed.get(key, [])[-1:]
         series = self._series.get(key)
         if series is not None and series.newest_at is not None:
             times.append(series.newest_at)

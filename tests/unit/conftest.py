@@ -21,6 +21,7 @@ from runner import (
     Outcome,
     Parameters,
     Position,
+    Side,
     Strategy,
     StrategyConfig,
     SymbolSpec,
@@ -229,8 +230,6 @@ class Terminal:
         self, symbol: str, magic: int, ticket: int = 1, comment: str = ""
     ) -> Position:
         """Let a position stand."""
-        from runner import Side
-
         self.open[ticket] = Position(
             ticket=ticket,
             symbol=symbol,
@@ -483,7 +482,7 @@ def world() -> World:
     return World()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_world() -> type[World]:
     """Makes such loops, for tests that need many."""
     return World

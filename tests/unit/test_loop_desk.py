@@ -22,7 +22,8 @@ from runner.host.manager import PluginHost
 from runner.host.records import BUILT_IN
 from runner.loop.desk import OrderDesk
 from runner.loop.view import View
-from runner.ports import Login, UnavailableError
+from runner.ports import Login, StateError, UnavailableError
+from runner.testing import FakeClock
 
 START = datetime(2026, 3, 2, 12, tzinfo=UTC)
 INTENT = OrderIntent(
@@ -306,3 +307,79 @@ def test_moving_a_stop_keeps_what_is_not_named(made):
 
     (request,) = made.broker.sent
     assert (1.095, 1.2) == (request.stop_loss_price, request.take_profit_price)
+
+
+class FullStore(MemoryStore):
+    """A disk that takes nothing any more."""
+
+    def put(self, namespace: str, key: str, value: Any) -> None:
+        raise StateError("disk full")
+
+
+def test_a_full_disk_stops_openings_and_lets_exits_pass():
+    """What opens must be on disk first; a close names its position and harms nobody."""
+    store = FullStore()
+    made = Desk(store, ScriptedBroker(store))
+    made.open()
+    assert [] == made.broker.sent
+    assert [Outcome.NOT_SENT] == made.listener.results
+
+    position = Position(
+        ticket=5,
+        symbol="EURUSD",
+        side=Side.BUY,
+        volume=0.1,
+        opened_at=START,
+        open_price=1.1,
+        magic=MAGIC,
+    )
+    made.broker.open[5] = position
+    made.desk.close(position, strategy="EMERGENCY_STOP")
+
+    assert {} == made.broker.open
+
+
+def test_a_jump_of_the_wall_clock_does_not_cut_the_search_short(made):
+    """An order is given up after half a minute that passed, not that was set."""
+    clock = FakeClock(START)
+    made.clock, made.desk._clock = clock, clock
+    made.desk._began = clock.now(), clock.monotonic()
+    made.broker.swallow = True
+    made.open()
+    clock.wait(2)
+    made.desk.settle()
+    clock.set(START + timedelta(hours=1))
+    clock.wait(2)
+    made.desk.settle()
+
+    assert made.is_unresolved
+
+
+def test_a_damaged_record_of_an_order_refuses_the_start(made):
+    """What is open is not known then, and the message says so."""
+    made.store.put("orders", "TOKEN", {"action": "open"})
+
+    with pytest.raises(StateError, match="order TOKEN on disk is damaged"):
+        made.desk.restore()
+
+
+def test_a_lost_fill_that_is_found_before_it_is_shown_is_not_flat(made):
+    """History may know a deal before the list of positions does."""
+    made.broker.lose_reply = True
+    made.open()
+    made.broker.show = False
+    made.clock.wait(2)
+    made.desk.settle()
+
+    assert [Outcome.UNKNOWN, Outcome.FILLED] == made.listener.results
+    assert made.is_unresolved
+
+
+def test_a_partial_close_is_never_larger_than_the_position(made):
+    """On a netting account the rest would open the opposite one."""
+    made.open()
+    (position,) = made.broker.open.values()
+
+    made.desk.close(position, strategy="S", volume=5.0)
+
+    assert 0.1 == made.broker.sent[-1].volume

@@ -1,0 +1,293 @@
+"""FLATTEN and EMERGENCY_STOP: until nothing is left, whatever is in the way."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import attrs
+import pytest
+
+from runner import Action, Deal, Deny, Outcome, Side, hookimpl
+from runner.host.records import BUILT_IN
+from runner.link import ServerSeen
+from runner.wire.acks import CommandState
+
+DONE, EXECUTING = CommandState.DONE, CommandState.EXECUTING
+
+
+def _told(world: Any) -> list[CommandState]:
+    return [ack.state for ack in world.link.acks]
+
+
+@pytest.mark.parametrize("action", ["FLATTEN", "EMERGENCY_STOP"])
+def test_everything_of_our_own_is_closed_and_confirmed_with_evidence(world, action):
+    """A person's own position is left alone; nothing is opened until RUN."""
+    world.begin(name="Restless")
+    world.bar()
+    manual = world.terminal.add("GBPUSD", magic=0, ticket=1)
+    world.command(action)
+    world.bar()
+    world.bar()
+
+    assert {1: manual} == world.terminal.open
+    assert [EXECUTING, DONE] == _told(world)
+    assert (0, 0) == (
+        world.link.acks[-1].open_positions,
+        world.link.acks[-1].open_orders,
+    )
+
+    world.command("RUN", seq=2)
+    world.bar()
+    assert 1 < len(world.terminal.open)
+
+
+def test_no_pause_and_no_guard_stands_in_the_way(world):
+    """A halt must never block its own flatten."""
+
+    class Guard:
+        @hookimpl
+        def check_order(self) -> Deny:
+            return Deny("NO")
+
+    world.begin()
+    world.bar()
+    world.plugins["guard"] = Guard()
+    world.host.attach("guard", world.plugins["guard"], BUILT_IN)
+    world.trade(2, bot_status="PAUSED", dd_blocked=True)
+    world.command("FLATTEN")
+    world.cycle()
+
+    assert {} == world.terminal.open
+
+
+def test_unknown_is_not_flat_and_no_evidence_of_it(world):
+    """DONE is not said, and no number either, while the terminal does not answer."""
+    world.begin()
+    world.bar()
+    world.terminal.is_readable = False
+    world.command("FLATTEN")
+    world.cycle(3)
+    assert [EXECUTING] == _told(world)
+    assert None is world.link.acks[-1].open_positions
+
+    world.terminal.is_readable = True
+    world.cycle(2)
+    assert DONE is _told(world)[-1]
+
+
+def test_a_refused_close_is_tried_again_for_as_long_as_it_takes(world, caplog):
+    """The market may be closed for a weekend; the log says so once."""
+    caplog.set_level("WARNING", "mt5runner.orders")
+    world.begin()
+    world.bar()
+    world.terminal.answer = Outcome.REJECTED
+    world.command("FLATTEN")
+    world.cycle(60)
+    closes = [one for one in world.terminal.sent if one.action is Action.CLOSE]
+    assert 10 <= len(closes) <= 13
+    assert 1 == len([line for line in caplog.messages if "close" in line])
+
+    world.terminal.answer = Outcome.FILLED
+    world.cycle(6)
+    assert DONE is _told(world)[-1]
+
+
+def test_an_order_without_an_outcome_keeps_it_from_being_done(world):
+    """It may still become a position, which is closed then."""
+    world.begin()
+    world.terminal.answer = Outcome.UNKNOWN
+    world.bar()
+    world.terminal.answer = Outcome.FILLED
+    world.command("FLATTEN")
+    world.cycle(5)
+    assert [EXECUTING] == _told(world)
+    assert 1 == world.link.acks[-1].open_orders
+
+    request = world.opened[0]
+    world.terminal.add("EURUSD", world.magic, 77, request.token)
+    world.cycle(45)
+
+    assert {} == world.terminal.open
+    assert DONE is _told(world)[-1]
+
+
+def test_a_fill_that_is_not_shown_yet_keeps_it_from_being_done(world):
+    """The terminal answers before it shows; an empty list proves nothing then."""
+    world.begin()
+    world.terminal.shows = False
+    world.bar()
+    world.command("FLATTEN")
+    world.cycle(2)
+    assert [EXECUTING] == _told(world)
+
+    world.terminal.shows = True
+    world.cycle(6)
+    assert {} == world.terminal.open
+    assert DONE is _told(world)[-1]
+
+
+def test_a_full_disk_does_not_stop_a_flatten(world):
+    """Nothing can be written, and what is open is closed all the same."""
+    world.begin()
+    world.bar()
+    world.store.is_writable = False
+    world.command("EMERGENCY_STOP")
+    world.cycle()
+
+    assert {} == world.terminal.open
+
+
+def test_a_flatten_after_a_restart_closes_what_any_strategy_ever_opened(world):
+    """The numbers of former strategies are on disk."""
+    world.begin()
+    world.bar()
+    world.make()
+    world.command("FLATTEN")
+    world.link.at_start, world.link.events = world.link.events, []
+    world.loop.start()
+    world.cycle(2)
+
+    assert {} == world.terminal.open
+
+
+def test_a_second_command_of_another_level_with_the_same_number_is_told_too(world):
+    """Account and fleet count for themselves."""
+    world.begin()
+    world.command("FLATTEN", seq=1)
+    world.cycle()
+    world.command("EMERGENCY_STOP", seq=1)
+    world.cycle()
+
+    assert [DONE, DONE] == _told(world)
+
+
+def test_what_appears_after_it_was_done_is_closed_too(world):
+    """The command is a state, not an event: it holds until RUN."""
+    world.begin()
+    world.command("EMERGENCY_STOP")
+    world.cycle()
+    world.terminal.add("EURUSD", world.magic)
+    world.cycle(6)
+
+    assert {} == world.terminal.open
+    assert [DONE, EXECUTING, DONE] == _told(world)
+
+
+# -- the ledger ------------------------------------------------------------------------
+def _deal(world: Any, ticket: int, volume: float, profit: float) -> None:
+    world.terminal.history_deals.append(
+        Deal(
+            ticket=ticket,
+            position_id=1,
+            symbol="EURUSD",
+            side=Side.SELL,
+            is_entry=False,
+            volume=volume,
+            price=1.1,
+            time=world.terminal.time + timedelta(seconds=ticket),
+            profit=profit,
+        )
+    )
+
+
+class Closed:
+    """Hears every deal that closed something."""
+
+    def __init__(self) -> None:
+        self.tickets: list[int] = []
+
+    @hookimpl
+    def on_position_closed(self, deal: Any) -> None:
+        self.tickets.append(deal.ticket)
+
+
+@pytest.fixture
+def closed(world):
+    """A plugin that hears every closing deal."""
+    world.plugins["closed"] = Closed()
+    world.make()
+    return world.plugins["closed"]
+
+
+def test_a_position_closed_by_two_deals_counts_once_with_the_profit_of_both(
+    world, closed
+):
+    """The second deal may be in the history later than the first."""
+    world.begin()
+    world.terminal.add("EURUSD", world.magic)
+    world.cycle()
+    world.terminal.open.clear()
+    _deal(world, 11, 0.04, 5.0)
+    world.cycle()
+    _deal(world, 12, 0.06, 7.0)
+    world.cycle(3)
+
+    assert [11, 12] == closed.tickets
+    summary = world.loop.finish()
+    assert {"EURUSD": 1} == summary.closed
+    assert {"EURUSD": 12.0} == summary.profit
+
+
+def test_a_part_that_is_closed_is_told_and_the_position_counts_when_it_ends(
+    world, closed
+):
+    """Each deal is told once, however often the history is read."""
+    world.begin()
+    position = world.terminal.add("EURUSD", world.magic)
+    world.cycle()
+    world.terminal.open[1] = attrs.evolve(position, volume=0.03)
+    _deal(world, 11, 0.07, 5.0)
+    world.cycle(2)
+    assert [11] == closed.tickets
+
+    world.terminal.is_readable = False
+    world.cycle()
+    world.terminal.is_readable = True
+    world.terminal.open.clear()
+    _deal(world, 12, 0.03, 1.0)
+    world.cycle(2)
+
+    assert [11, 12] == closed.tickets
+    assert {"EURUSD": 1} == world.loop.finish().closed
+
+
+# -- the reporter ----------------------------------------------------------------------
+def test_a_peak_is_on_disk_a_minute_later_even_if_it_rises_no_more(world):
+    """Killed hours after the peak, the next start still knows it."""
+    world.begin()
+    world.cycle()
+    world.terminal.account_now = attrs.evolve(
+        world.terminal.account_now, balance=10_500.0
+    )
+    world.cycle()
+    world.terminal.account_now = attrs.evolve(
+        world.terminal.account_now, balance=9_000.0
+    )
+    world.cycle(61)
+
+    assert 10_500.0 == world.store.get("account", "peak_balance")
+
+
+def test_a_heartbeat_says_why_exposure_must_not_rise(world):
+    """Every reason by its code, and the state that follows."""
+    world.begin()
+    world.server(bot_status="PAUSED", dd_blocked=True)
+    world.trade(2, account_status="INACTIVE")
+    world.cycle()
+
+    assert ["INACTIVE", "PAUSED", "DD_BLOCKED"] == world.codes
+
+
+def test_silence_lifts_nothing(world):
+    """A server heartbeat that is gone, or says less, leaves what it said before."""
+    world.begin(name="Restless")
+    world.server(bot_status="PAUSED")
+    world.cycle()
+    world.link.events.append(ServerSeen(heartbeat=None, at=world.clock.now()))
+    world.server(account_status="ACTIVE")
+    before = len(world.opened)
+    world.bar()
+
+    assert before == len(world.opened)
+    assert ["PAUSED"] == world.codes

@@ -40,14 +40,19 @@ class Lease:
         return self._epoch
 
     @property
-    def is_others(self) -> bool:
-        """Whether another runner is known to have it."""
-        return self._is_used and self._epoch is None and self._holder is not None
+    def may_write(self) -> bool:
+        """Whether what we write about the account is the account's own word."""
+        return not self._is_used or self._epoch is not None
 
     def want(self) -> None:
         """Trade under a lease, though none could be asked for yet."""
         with self._lock:
             self._is_used = True
+
+    def forgo(self) -> None:
+        """Trade without a lease: there are none here."""
+        with self._lock:
+            self._is_used = False
 
     def acquire(self, epoch: int, at: float) -> LeaseChanged | None:
         """Take that it is ours since *at* (monotonic seconds)."""

@@ -3,40 +3,28 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Protocol, assert_never
+from typing import Protocol, assert_never
 
 import attrs
 
 from runner.core import config_flow as flows
 from runner.core.config_flow import ConfigFlow, Identity, Timing, Trouble
-from runner.core.settings import StrategyConfig, TradeConfig
 from runner.link.events import (
     ConfigConfirmed,
     ConfigMissing,
     ConfigRefused,
     LinkEvent,
     Origin,
-    StrategyConfigStaged,
-    TradeConfigStaged,
 )
+from runner.link.kinds import Checked, ConfigKind
 from runner.link.memory import Memory
-from runner.ports import Clock, ConfigServer, Fetched
-from runner.serde import (
-    ConfigErrors,
-    ForeignBodyError,
-    structure_strategy_config,
-    structure_trade_config,
-)
-from runner.serde.identities import identify_strategy_config, identify_trade_config
-from runner.strategy import Parameters
-from runner.wire.acks import TRADE_FIELD, ConfigAck, ConfigState, strategy_field
+from runner.ports import Clock, Fetched
+from runner.serde import ConfigErrors, ForeignBodyError
+from runner.wire.acks import ConfigAck, ConfigState
 
 log = logging.getLogger("mt5runner.link")
-
-_Config = TradeConfig | StrategyConfig
-Ask = Callable[[ConfigServer], Fetched]
 
 
 class Office(Protocol):
@@ -76,42 +64,22 @@ class Bench:
     timing: Timing
 
 
-@attrs.frozen
-class _Body:
-    body: Any
-    config: _Config | None = None
-    warnings: tuple[str, ...] = ()
-
-
 class Scope:
     """One config of the account.
 
     Args:
-        name: ``trade`` or ``strategy:{id}``.
-        ask: How the server is asked.
-        identify: Says which config a body is.
-        structure: Makes the config; ConfigErrors or ForeignBodyError.
+        kind: Which config it is.
         bench: What it works with.
     """
 
-    def __init__(
-        self,
-        name: str,
-        *,
-        ask: Ask,
-        identify: Callable[[Any], Identity],
-        structure: Callable[[Any], tuple[_Config, tuple[str, ...]]],
-        bench: Bench,
-    ) -> None:
-        self.name = name
-        self.ask = ask
+    def __init__(self, kind: ConfigKind, bench: Bench) -> None:
+        self.kind = kind
+        self.name = kind.name
         self.flow = ConfigFlow(timing=bench.timing)
-        self._identify = identify
-        self._structure = structure
         self._office = bench.office
         self._memory = bench.memory
         self._clock = bench.clock
-        self._bodies: dict[Identity, _Body] = {}
+        self._bodies: dict[Identity, Checked] = {}
         self._warnings: dict[int, tuple[str, ...]] = {}
         self._answer = Fetched(status=0)
         self._came: int | None = None
@@ -181,20 +149,16 @@ class Scope:
                 return flows.Fault(fetched.retry_after)
 
     def _read_body(self, fetched: Fetched) -> flows.Event:
-        errors: tuple[str, ...] = ()
-        body = _Body(fetched.body)
+        identity = self.kind.identify(fetched.body)
+        self._came = identity.version
         try:
-            config, warnings = self._structure(fetched.body)
-            body = _Body(fetched.body, config, warnings)
+            self._bodies[identity] = self.kind.check(fetched.body)
         except ForeignBodyError as error:
             self._answer = attrs.evolve(fetched, detail=f"the body is {error}")
             return flows.Fault(fetched.retry_after)
         except ConfigErrors as error:
-            errors = error.errors
-        identity = self._identify(fetched.body)
-        self._bodies[identity] = body
-        self._came = identity.version
-        return flows.BodyCame(identity, errors)
+            return flows.BodyCame(identity, error.errors)
+        return flows.BodyCame(identity)
 
     def _answered(self, event: flows.Applied | flows.Refused) -> bool:
         try:
@@ -233,27 +197,11 @@ class Scope:
             case _:
                 assert_never(command)
 
-    def _stage(self, body: _Body, origin: Origin, saved_at: datetime | None) -> None:
-        config, warnings = body.config, body.warnings
-        if config is None:
-            raise AssertionError("a body with errors was staged")
-        self._warnings = {config.version: warnings}
-        if isinstance(config, TradeConfig):
-            self._office.emit(
-                TradeConfigStaged(
-                    config=config, warnings=warnings, origin=origin, saved_at=saved_at
-                )
-            )
-        else:
-            self._office.emit(
-                StrategyConfigStaged(
-                    strategy_id=config.bot_strategy_id,
-                    config=config,
-                    warnings=warnings,
-                    origin=origin,
-                    saved_at=saved_at,
-                )
-            )
+    def _stage(
+        self, checked: Checked, origin: Origin, saved_at: datetime | None
+    ) -> None:
+        self._warnings = {checked.version: checked.warnings}
+        self._office.emit(checked.stage(origin, saved_at))
 
     def _confirm(self) -> None:
         now, applied = self._clock.now(), self.flow.applied
@@ -281,7 +229,7 @@ class Scope:
     def _restore(self) -> None:
         for kept in self._memory.kept(self.name):
             try:
-                config, warnings = self._structure(kept.body)
+                checked = self.kind.check(kept.body)
             except (ConfigErrors, ForeignBodyError) as error:
                 log.error(  # noqa: TRY400 - the traceback says nothing more
                     "%s: the last known good config cannot be used: %s",
@@ -289,17 +237,16 @@ class Scope:
                     error,
                 )
                 continue
-            identity = self._identify(kept.body)
-            body = _Body(kept.body, config, warnings)
-            self._bodies[identity] = body
-            self._feed(flows.Restored(identity))
             log.warning(
                 "%s: the last known good config, version %d of %s, is used",
                 self.name,
-                config.version,
+                checked.version,
                 kept.vouched_at,
             )
-            self._stage(body, "last_good", kept.vouched_at)
+            identity = self.kind.identify(kept.body)
+            self._bodies[identity] = checked
+            self._feed(flows.Restored(identity))
+            self._stage(checked, "last_good", kept.vouched_at)
             return
         log.warning("%s: nothing to trade on yet, waiting for the server", self.name)
 
@@ -351,32 +298,3 @@ class Scope:
                 self._office.emit(
                     ConfigMissing(scope=self.name, status=status, detail=detail)
                 )
-
-
-def trade_scope(account: str, bench: Bench) -> Scope:
-    """Make the scope of the trade config."""
-    return Scope(
-        TRADE_FIELD,
-        ask=lambda server: server.trade_config(account),
-        identify=identify_trade_config,
-        structure=lambda body: structure_trade_config(body, account),
-        bench=bench,
-    )
-
-
-def strategy_scope(
-    account: str,
-    strategy_id: int,
-    find_parameters: Callable[[str], type[Parameters] | None],
-    bench: Bench,
-) -> Scope:
-    """Make the scope of one strategy's config."""
-    return Scope(
-        strategy_field(strategy_id),
-        ask=lambda server: server.strategy_config(account, strategy_id),
-        identify=identify_strategy_config,
-        structure=lambda body: structure_strategy_config(
-            body, strategy_id, find_parameters
-        ),
-        bench=bench,
-    )

@@ -12,10 +12,11 @@ from contextlib import suppress
 
 from runner.core.config_flow import RETRY, Backoff, Timing
 from runner.link.events import LinkEvent
+from runner.link.kinds import Ask
 from runner.link.lease import Lease
 from runner.link.memory import Memory
-from runner.link.scope import Ask
-from runner.link.worker import LinkTiming, Picture, Worker
+from runner.link.timing import LinkTiming
+from runner.link.worker import Picture, Worker
 from runner.ports import (
     Clock,
     ConfigServer,

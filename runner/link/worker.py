@@ -5,17 +5,18 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Collection, Mapping
-from typing import assert_never
 
 import attrs
 
-from runner.core import command_flow
-from runner.core.command_flow import CommandFlow
-from runner.core.config_flow import Backoff, Regime, Timing, Trouble
-from runner.link.events import CommandSeen, LinkEvent, ServerSeen
+from runner.core.config_flow import Backoff, Trouble
+from runner.link.commands import Commands
+from runner.link.events import LinkEvent
+from runner.link.kinds import Ask, strategy_kind, trade_kind
 from runner.link.lease import Lease
 from runner.link.memory import Memory
-from runner.link.scope import Ask, Bench, Scope, strategy_scope, trade_scope
+from runner.link.scope import Bench, Scope
+from runner.link.server import ServerWords
+from runner.link.timing import LinkTiming
 from runner.ports import (
     Clock,
     ControlPlane,
@@ -29,43 +30,15 @@ from runner.strategy import Parameters
 from runner.wire.acks import (
     TRADE_FIELD,
     CommandAck,
-    CommandState,
     ConfigAck,
-    command_field,
     strategy_field,
 )
-from runner.wire.commands import Command, read_commands_body
-from runner.wire.encoding import WireError
 from runner.wire.events import WakeUp
-from runner.wire.heartbeat import ServerHeartbeat
 from runner.wire.keys import BOT_HEARTBEAT_TTL
 
 log = logging.getLogger("mt5runner.link")
 
 _NEVER = math.inf
-_OK = 200
-_NOT_SOON = (401, 403, 404, 405)
-# A heartbeat that is not written for a minute means DOWN, so the cap is short.
-_REDIS = Regime(1.0, 15.0)
-
-
-@attrs.frozen(kw_only=True)
-class LinkTiming:
-    """Every interval of the link, in seconds.
-
-    Attributes:
-        config: Of the configs.
-        redis: Between two tries while Redis is away.
-        renew: Longest time between two renewals of the lease.
-        together: How long acknowledgements and wake-ups wait for company.
-        recent: Age up to which a look at Redis is good enough before trading.
-    """
-
-    config: Timing = attrs.field(factory=Timing)
-    redis: Regime = _REDIS
-    renew: float = 20.0
-    together: float = 0.05
-    recent: float = 1.0
 
 
 @attrs.frozen(kw_only=True)
@@ -130,10 +103,11 @@ class Worker:
         )
         self._scopes: dict[str, Scope] = {}
         self._strategies: dict[int, Scope] = {}
-        self._server: ServerHeartbeat | None = None
-        self._commands = CommandFlow()
+        self._words = ServerWords(memory=memory, clock=clock, emit=emit)
+        self._commands = Commands(
+            post=self, memory=memory, clock=clock, timing=timing.config
+        )
         self._config_acks: dict[str, str] = {}
-        self._command_acks: dict[int, str] = {}
         self._beat: tuple[Mapping[str, str], float] | None = None
         # When to look at Redis: because somebody waits for it, or as a matter of
         # course; and not before, while Redis is away.
@@ -144,26 +118,19 @@ class Worker:
         self._lost_at: float | None = None
         self._looked_at = -_NEVER
         self._claimed_at = -_NEVER
-        self._commands_at = _NEVER
-        self._commands_backoff = Backoff(timing.config.retry)
-        self._commands_trouble = ""
 
     # -- from the loop -----------------------------------------------------------------
     def recall(self) -> None:
         """Tell what is known from before; StateError if that is damaged."""
-        server = self._memory.server()
-        if server is not None:
-            self._server, at = server
-            self.emit(ServerSeen(heartbeat=self._server, at=at))
-        self._commands = self._memory.commands()
-        if self._commands.obeyed is not None:
-            self.emit(CommandSeen(command=self._commands.obeyed))
+        self._words.recall()
+        self._commands.recall()
 
     def begin(self) -> None:
         """Ask for the first time."""
-        self._scopes[TRADE_FIELD] = trade_scope(self._account, self._bench)
+        self._scopes[TRADE_FIELD] = Scope(trade_kind(self._account), self._bench)
         if self._control is None:
-            self._ask_commands()
+            self._commands.poll(0.0)
+            self._commands.ask()
             self._scopes[TRADE_FIELD].lose_key()
         else:
             self._look(first=True)
@@ -181,9 +148,8 @@ class Worker:
             self._config_acks.pop(scope.name, None)
         for strategy_id in strategy_ids:
             if strategy_id not in self._strategies:
-                scope = strategy_scope(
-                    self._account, strategy_id, self._find_parameters, self._bench
-                )
+                kind = strategy_kind(self._account, strategy_id, self._find_parameters)
+                scope = Scope(kind, self._bench)
                 self._strategies[strategy_id] = self._scopes[scope.name] = scope
                 if self.is_redis_up:
                     self.look()
@@ -207,9 +173,7 @@ class Worker:
 
     def acknowledge_command(self, ack: CommandAck) -> None:
         """Tell the server what became of a command."""
-        ack = attrs.evolve(ack, epoch=self._lease.epoch)
-        self._command_acks[ack.seq] = ack.to_json()
-        self.look(self._timing.together)
+        self._commands.acknowledge(ack)
 
     def look(self, delay: float = 0.0) -> None:
         """Look at Redis *delay* seconds from now, if not before."""
@@ -275,13 +239,13 @@ class Worker:
         now = self._clock.monotonic()
         if self._next_look() <= now:
             self._look()
-        if self._commands_at <= now:
-            self._ask_commands()
+        if self._commands.due_at <= now:
+            self._commands.ask()
         for scope in list(self._scopes.values()):
             if scope.flow.due_at <= now:
                 scope.tick()
         dues = [scope.flow.due_at for scope in self._scopes.values()]
-        due = min([self._next_look(), self._commands_at, *dues])
+        due = min([self._next_look(), self._commands.due_at, *dues])
         return max(0.0, due - self._clock.monotonic())
 
     def fail(self, error: BaseException) -> None:
@@ -318,8 +282,9 @@ class Worker:
         self._see(view, now)
 
     def _exchange(self) -> Exchange:
-        # Another runner's account: reading is free, writing would say wrong things.
-        if self._lease.is_others:
+        # Perhaps another runner's account: reading is free, writing would say wrong
+        # things.
+        if not self._lease.may_write:
             return Exchange(account=self._account, strategy_ids=tuple(self._strategies))
         heartbeat: Mapping[str, str] | None = None
         if self._beat is not None:
@@ -332,9 +297,7 @@ class Worker:
             heartbeat=heartbeat,
             strategy_ids=tuple(self._strategies),
             config_acks=dict(self._config_acks),
-            command_acks={
-                command_field(seq): text for seq, text in self._command_acks.items()
-            },
+            command_acks=self._commands.acks,
             renew_lease=self._lease.epoch is not None,
         )
 
@@ -351,11 +314,11 @@ class Worker:
                 reason,
                 poll,
             )
+            # At the start before any config: a stop must be known before anything
+            # trades.
+            self._commands.poll(0.0 if first else poll * self.draw())
             if first:
-                # Before any config: a stop must be known before anything trades.
-                self._ask_commands()
-            else:
-                self._commands_at = now + poll * self.draw()
+                self._commands.ask()
         for scope in list(self._scopes.values()):
             scope.lose_key()
 
@@ -363,7 +326,7 @@ class Worker:
         self._looked_at = now
         self._backoff = Backoff(self._timing.redis)
         self._not_before = -_NEVER
-        self._commands_at = _NEVER
+        self._commands.rest()
         if self._lost_at is not None:
             log.info("Redis is back after %.0f s", now - self._lost_at)
             self._lost_at = None
@@ -371,11 +334,8 @@ class Worker:
     # -- what was seen -----------------------------------------------------------------
     def _see(self, view: ServerView, asked_at: float) -> None:
         self._see_lease(view, asked_at)
-        self._see_server(view.server_heartbeat)
-        self._see_commands(
-            self._read_command("account", view.command),
-            self._read_command("fleet", view.fleet_command),
-        )
+        self._words.see(view.server_heartbeat)
+        self._commands.see(view.command, view.fleet_command)
         versions: dict[str, int | None] = {TRADE_FIELD: view.trade_version}
         for strategy_id, version in view.strategy_versions.items():
             versions[strategy_field(strategy_id)] = version
@@ -405,113 +365,34 @@ class Worker:
             return
         if isinstance(answer, LeaseHolder):
             self._tell(self._lease.lose(answer))
-        elif answer is not None:
-            self._tell(self._lease.acquire(answer, now))
-
-    def _see_server(self, fields: Mapping[str, str] | None) -> None:
-        now = self._clock.now()
-        if fields is None:
-            self.emit(ServerSeen(heartbeat=None, at=now))
             return
-        seen = _merge(self._server, _read_server(fields))
-        if _without_time(seen) != _without_time(self._server):
-            self._memory.keep_server(seen, now)
-        self._server = seen
-        self.emit(ServerSeen(heartbeat=seen, at=now))
-
-    def _read_command(
-        self, level: str, fields: Mapping[str, str] | None
-    ) -> Command | None:
-        if fields is None:
-            return None
-        try:
-            return Command.from_hash(fields)
-        except WireError as error:
-            self._reject_command(level, fields.get("seq", ""), error)
-            return None
-
-    def _reject_command(self, level: str, seq: str, error: WireError) -> None:
-        if not seq.isdigit() or int(seq) in self._command_acks:
-            return
-        log.error("the %s's command %s cannot be obeyed: %s", level, seq, error)
-        self.acknowledge_command(
-            CommandAck(
-                seq=int(seq),
-                state=CommandState.FAILED,
-                at=self._clock.now(),
-                errors=(str(error),),
-            )
-        )
-
-    def _see_commands(self, account: Command | None, fleet: Command | None) -> None:
-        self._commands, outputs = command_flow.step(self._commands, account, fleet)
-        for output in outputs:
-            match output:
-                case command_flow.Persist(flow):
-                    self._memory.keep_commands(flow)
-                    known = {one.seq for one in (flow.account, flow.fleet) if one}
-                    self._command_acks = {
-                        seq: ack
-                        for seq, ack in self._command_acks.items()
-                        if seq in known
-                    }
-                case command_flow.Receive(command):
-                    self.acknowledge_command(
-                        CommandAck(
-                            seq=command.seq,
-                            state=CommandState.RECEIVED,
-                            at=self._clock.now(),
-                        )
-                    )
-                case command_flow.Act(command):
-                    log.warning(
-                        "command %d: %s by %s: %s",
-                        command.seq,
-                        command.action,
-                        command.issued_by or "unknown",
-                        command.reason or "no reason given",
-                    )
-                    self.emit(CommandSeen(command=command))
-                case _:
-                    assert_never(output)
-
-    # -- commands while Redis is away --------------------------------------------------
-    def _ask_commands(self) -> None:
-        self._commands_at = _NEVER
-        account = self._account
-        self._fetch(lambda server: server.command(account), self._answer_commands)
-
-    def _answer_commands(self, fetched: Fetched) -> None:
-        trouble = "" if fetched.status == _OK else f"HTTP {fetched.status}"
-        if not trouble:
-            try:
-                self._see_commands(*read_commands_body(fetched.body))
-            except WireError as error:
-                trouble = str(error)
-        if trouble and trouble != self._commands_trouble:
-            log.info("no commands from the API (%s)", trouble)
-        self._commands_trouble = trouble
-        delay = self._timing.config.poll * (0.9 + 0.2 * self.draw())
-        if trouble:
-            timing = self._timing.config
-            is_slow = fetched.status in _NOT_SOON
-            self._commands_backoff = self._commands_backoff.failed(
-                timing.slow if is_slow else timing.retry
-            )
-            wanted = self._commands_backoff.delay(self.draw(), fetched.retry_after)
-            delay = max(delay, wanted)
+        if answer is None:
+            self._lease.forgo()
         else:
-            self._commands_backoff = self._commands_backoff.succeeded()
-        if not self.is_redis_up:
-            self._commands_at = self._clock.monotonic() + delay
+            self._tell(self._lease.acquire(answer, now))
+        self.hurry()  # with what could not be written until now
 
-    # -- what a scope needs ------------------------------------------------------------
+    # -- what scopes and commands need -------------------------------------------------
+    @property
+    def epoch(self) -> int | None:
+        """Our fencing number."""
+        return self._lease.epoch
+
+    def hurry(self) -> None:
+        """Look soon, together with what else is to be told."""
+        self.look(self._timing.together)
+
+    def fetch_commands(self, answer: Callable[[Fetched], None], /) -> None:
+        """Ask the API for the commands."""
+        account = self._account
+        self._fetch(lambda server: server.command(account), answer)
+
     def acknowledge(self, scope: str, ack: ConfigAck) -> None:
         """Tell the server what became of a config."""
         if scope in self._scopes:
             ack = attrs.evolve(ack, epoch=self._lease.epoch)
             self._config_acks[scope] = ack.to_json()
-            self.look(self._timing.together)
+            self.hurry()
 
     def fetch(self, scope: Scope) -> None:
         """Ask the server for a scope's config."""
@@ -520,40 +401,8 @@ class Worker:
             if self._scopes.get(scope.name) is scope:
                 scope.answer(fetched)
 
-        self._fetch(scope.ask, answer)
+        self._fetch(scope.kind.ask, answer)
 
     def _tell(self, event: LinkEvent | None) -> None:
         if event is not None:
             self.emit(event)
-
-
-def _read_server(fields: Mapping[str, str]) -> ServerHeartbeat:
-    """Read what can be read: one bad field must not hide a PAUSED in another."""
-    readable = dict(fields)
-    while True:
-        try:
-            return ServerHeartbeat.from_hash(readable)
-        except WireError as error:
-            del readable[error.field]
-
-
-def _merge(known: ServerHeartbeat | None, seen: ServerHeartbeat) -> ServerHeartbeat:
-    """Let what *seen* does not say stand as it was: silence lifts nothing."""
-    if known is None:
-        return seen
-    return ServerHeartbeat(
-        bot_status=seen.bot_status or known.bot_status,
-        account_status=seen.account_status or known.account_status,
-        subscription_status=seen.subscription_status or known.subscription_status,
-        dd_blocked=known.dd_blocked if seen.dd_blocked is None else seen.dd_blocked,
-        dd_block_reason=(
-            known.dd_block_reason
-            if seen.dd_blocked is None and seen.dd_block_reason is None
-            else seen.dd_block_reason
-        ),
-        last_update=seen.last_update or known.last_update,
-    )
-
-
-def _without_time(heartbeat: ServerHeartbeat | None) -> ServerHeartbeat | None:
-    return None if heartbeat is None else attrs.evolve(heartbeat, last_update=None)

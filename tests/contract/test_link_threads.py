@@ -32,7 +32,7 @@ from runner.link import (
     StrategyConfigStaged,
     TradeConfigStaged,
 )
-from runner.link.worker import LinkTiming
+from runner.link.timing import LinkTiming
 from runner.ports import Exchange, Fetched, LeaseHolder, ServerView, UnavailableError
 from runner.strategy import Parameters
 from runner.wire import keys

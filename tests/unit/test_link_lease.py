@@ -45,11 +45,11 @@ def test_takeover() -> None:
 
     assert LeaseChanged(held=False, holder=OTHER) == lease.lose(OTHER)
     assert lease.lose(OTHER) is None
-    assert lease.is_others
+    assert not lease.may_write
     assert lease.epoch is None
     assert lease.renew(110.0) is None
     assert LeaseChanged(held=True, epoch=4) == lease.acquire(4, at=120.0)
-    assert not lease.is_others
+    assert lease.may_write
 
 
 def test_no_lease_no_fence() -> None:
@@ -57,7 +57,19 @@ def test_no_lease_no_fence() -> None:
     lease = Lease()
 
     assert not lease.is_used
+    assert lease.may_write
     assert lease.lapse(1e9) is None
+
+
+def test_a_redis_without_leases_is_traded_on_without_one() -> None:
+    """A server that permits the seed's keys alone has no lease to give."""
+    lease = Lease()
+    lease.want()
+
+    lease.forgo()
+
+    assert lease.may_write
+    assert not lease.is_used
 
 
 def test_a_lease_that_is_wanted_is_not_held() -> None:
@@ -66,6 +78,6 @@ def test_a_lease_that_is_wanted_is_not_held() -> None:
     lease.want()
 
     assert lease.is_used
-    assert not lease.is_others
+    assert not lease.may_write
     assert lease.lapse(1e9) is None
     assert LeaseChanged(held=True, epoch=1) == lease.acquire(1, at=5.0)

@@ -24,10 +24,11 @@ from runner.link.events import (
     StrategyConfigStaged,
     TradeConfigStaged,
 )
+from runner.link.kinds import Ask
 from runner.link.lease import Lease
 from runner.link.memory import Memory
-from runner.link.scope import Ask
-from runner.link.worker import LinkTiming, Worker
+from runner.link.timing import LinkTiming
+from runner.link.worker import Worker
 from runner.ports import Exchange, Fetched, LeaseHolder, ServerView, UnavailableError
 from runner.strategy import Parameters
 from runner.wire.acks import CommandAck, CommandState, ConfigAck, ConfigState
@@ -1219,10 +1220,27 @@ def test_a_lease_that_could_not_be_asked_for_is_asked_for_later(make: Any) -> No
     world.lease.want()
     world.serve(1)
     world.begin()
+    world.worker.beat({"n": "1"})
     world.is_redis_up, world.lease_answer = True, OTHER
     world.pass_time(15.0)
 
     assert [LeaseChanged(held=False, holder=OTHER)] == world.take(LeaseChanged)
+    assert world.sent
+    assert all(one.heartbeat is None for one in world.sent)
+
+
+@pytest.mark.parametrize("answer", [1, None])
+def test_a_heartbeat_waits_until_the_lease_is_known(make: Any, answer: Any) -> None:
+    """Nothing is written about an account that may be another runner's."""
+    world: World = make(is_redis_up=False)
+    world.lease.want()
+    world.serve(1)
+    world.begin()
+    world.worker.beat({"n": "1"})
+    world.is_redis_up, world.lease_answer = True, answer
+    world.pass_time(15.0)
+
+    assert [None, {"n": "1"}] == [one.heartbeat for one in world.sent][:2]
 
 
 def test_a_clean_stop(world: World) -> None:

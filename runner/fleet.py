@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
+from runner.wire.encoding import WireError
 from runner.wire.times import read_time
 
 _HEADER = ("ACCOUNT", "STATUS", "SEEN", "EQUITY", "DD DAY/MAX", "OPEN", "CONFIG")
+_UNREADABLE = "?"  # of a bot that writes something else than the protocol says
 
 
 def render(fleet: Sequence[Mapping[str, Any]], now: datetime) -> str:
@@ -40,7 +42,11 @@ def _row(account: Mapping[str, Any], now: datetime) -> tuple[str, ...]:
     daily, maximum = beat.get("daily_dd_percent"), beat.get("max_dd_percent")
     versions = _applied(beat)
     asked = account.get("trade_config_version")
-    behind = "" if asked in (None, versions.get("trade")) else f" (asked {asked})"
+    behind = (
+        ""
+        if asked is None or str(asked) == versions.get("trade")
+        else f" (asked {asked})"
+    )
     config = " ".join(f"{name}:{version}" for name, version in versions.items())
     return (
         str(account["mt5_account_id"]),
@@ -54,29 +60,51 @@ def _row(account: Mapping[str, Any], now: datetime) -> tuple[str, ...]:
 
 
 def _percent(text: str | None) -> str:
-    return f"{float(text):.1f}%" if text else "-"
+    try:
+        return f"{float(text):.1f}%" if text else "-"
+    except ValueError:
+        return _UNREADABLE
 
 
-def _applied(beat: Mapping[str, str]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _applied(beat: Mapping[str, str]) -> dict[str, str]:
+    found: dict[str, str] = {}
     if beat.get("trade_config_version"):
-        found["trade"] = int(beat["trade_config_version"])
-    strategies: dict[str, int] = json.loads(beat.get("strategy_versions") or "{}")
-    return found | strategies
+        found["trade"] = beat["trade_config_version"]
+    strategies = _json(beat.get("strategy_versions"))
+    if isinstance(strategies, dict):
+        versions = cast("dict[str, Any]", strategies)
+        found |= {name: str(version) for name, version in versions.items()}
+    return found
 
 
 def _age(timestamp: str | None, now: datetime) -> str:
     if not timestamp:
         return "-"
-    seconds = (now - read_time("timestamp", timestamp)).total_seconds()
+    try:
+        seconds = (now - read_time("timestamp", timestamp)).total_seconds()
+    except WireError:
+        return _UNREADABLE
     return f"{max(0, round(seconds))} s ago"
+
+
+def _json(text: str | None) -> Any:
+    """Read what another program may have written; None if it cannot be read."""
+    try:
+        return json.loads(text or "null")
+    except ValueError:
+        return None
+
+
+def _lines(text: str | None) -> list[str]:
+    found = _json(text)
+    if not isinstance(found, list):
+        return []
+    return [str(line) for line in cast("list[object]", found)]
 
 
 def _notes(account: Mapping[str, Any]) -> list[str]:
     beat: Mapping[str, str] = account["heartbeat"]
-    notes: list[str] = []
-    reasons: list[str] = json.loads(beat.get("pause_reasons") or "[]")
-    notes += [f"paused: {reason}" for reason in reasons]
-    errors: list[str] = json.loads(beat.get("config_errors") or "[]")
-    notes += [f"config: {error}" for error in errors]
-    return notes
+    return [
+        *(f"paused: {reason}" for reason in _lines(beat.get("pause_reasons"))),
+        *(f"config: {error}" for error in _lines(beat.get("config_errors"))),
+    ]

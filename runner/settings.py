@@ -6,19 +6,24 @@ What the server configures is not here (`core.settings`).
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import attrs
-from attrs.validators import gt, in_, optional
+from attrs.validators import gt, in_, le, lt, optional
 
 from runner.core.market import Timeframe
+from runner.core.settings import EMPTY
 from runner.serde import ConfigErrors, structure_settings
+from runner.wire.keys import BOT_HEARTBEAT_TTL
 
 PREFIX = "MT5RUNNER_"
 DEFAULT_STATE_DIR = ".mt5runner"
+_DAY = 86_400.0  # seconds; versions live no longer in Redis
+_YEAR_H = 8_760.0  # hours
 
 
 class SettingsError(Exception):
@@ -37,6 +42,17 @@ def _parse_speed(text: str) -> float:
     return speed
 
 
+def _accounts(_: object, attribute: Any, value: tuple[str, ...]) -> None:
+    for account in value:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", account):
+            raise ValueError(
+                f"{attribute.name}: expected letters, digits, '_', '.' and '-'"
+            )
+    if len(set(value)) < len(value):
+        # Two workers on one account would both trade it.
+        raise ValueError(f"{attribute.name}: name each only once")
+
+
 @attrs.frozen(kw_only=True)
 class RunnerSettings:
     """How one runner runs.
@@ -52,7 +68,7 @@ class RunnerSettings:
         feed: What drives the paper terminal.
         speed: Market seconds per second on paper; 0 is as fast as it goes.
         state_dir: Where durable state is kept.
-        heartbeat_interval: Seconds.
+        heartbeat_interval: Seconds; shorter than a heartbeat lives in Redis.
         poll_interval: Seconds between two looks at the versions.
         log_format: ``text`` or ``json``.
         standby: Whether to wait for the account's lease instead of giving up.
@@ -73,7 +89,7 @@ class RunnerSettings:
         plugins: Settings of plugins by name.
     """
 
-    accounts: tuple[str, ...] = ()
+    accounts: tuple[str, ...] = attrs.field(default=(), validator=_accounts)
     api_url: str = "http://127.0.0.1:8000"
     api_key_header: str = "Authorization"
     api_key_prefix: str = "Api-Key"
@@ -83,8 +99,10 @@ class RunnerSettings:
     feed: str = "synthetic"
     speed: float = 1.0
     state_dir: str = DEFAULT_STATE_DIR
-    heartbeat_interval: float = attrs.field(default=30.0, validator=gt(0))
-    poll_interval: float = attrs.field(default=60.0, validator=gt(0))
+    heartbeat_interval: float = attrs.field(
+        default=30.0, validator=[gt(0), lt(BOT_HEARTBEAT_TTL)]
+    )
+    poll_interval: float = attrs.field(default=60.0, validator=[gt(0), le(_DAY)])
     log_format: str = attrs.field(default="text", validator=in_(("text", "json")))
     standby: bool = False
     exit_when_feed_ends: bool = False
@@ -95,15 +113,15 @@ class RunnerSettings:
     paper_currency: str = "USD"
     paper_leverage: int = attrs.field(default=100, validator=gt(0))
     symbols: str | None = None
-    symbol_aliases: Mapping[str, str] = attrs.field(factory=dict)
+    symbol_aliases: Mapping[str, str] = attrs.field(factory=dict[str, str])
     server_timezone: str | None = None
     mt5_login: int | None = None
     mt5_server: str | None = None
     mt5_path: str | None = None
-    max_config_age_h: float = attrs.field(default=24.0, validator=gt(0))
+    max_config_age_h: float = attrs.field(default=24.0, validator=[gt(0), le(_YEAR_H)])
     enabled_plugins: tuple[str, ...] = ()
     disabled_plugins: tuple[str, ...] = ()
-    plugins: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
+    plugins: Mapping[str, Mapping[str, Any]] = EMPTY
 
 
 def _parse_bool(text: str) -> bool:

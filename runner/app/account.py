@@ -16,6 +16,7 @@ from runner.adapters.config_http import ConfigHttp
 from runner.adapters.redis_control import RedisControl
 from runner.adapters.state_sqlite import SqliteState
 from runner.adapters.system_clock import SystemClock
+from runner.app.alive import SignOfLife
 from runner.app.plugins import load_plugins, parameters_finder
 from runner.app.setup import TerminalSetup
 from runner.app.terminal import open_terminal
@@ -40,6 +41,7 @@ from runner.ports import (
 )
 from runner.settings import PREFIX, RunnerSettings, SettingsError, environment, secret
 from runner.strategy import Parameters
+from runner.supervisor import sign_of_life_file
 
 log = logging.getLogger("mt5runner.app")
 
@@ -125,9 +127,10 @@ def _run(
     link = _make_link(
         settings, account, clock, store, session, parameters_finder(discovery)
     )
-    epoch = _take_lease(settings, link, clock, stop)
+    alive = SignOfLife(sign_of_life_file(Path(settings.state_dir), account), clock).show
+    epoch = _take_lease(settings, link, clock, stop, alive)
     try:
-        _connect(terminal, clock, stop)
+        _connect(terminal, clock, stop, alive)
         view = View(terminal.adapter, terminal.adapter)
         desk = OrderDesk(
             broker=terminal.adapter,
@@ -164,6 +167,7 @@ def _run(
             view=view,
             player=terminal.player,
             stop=stop,
+            alive=alive,
             settings=LoopSettings(
                 account=account,
                 session=session,
@@ -220,7 +224,11 @@ def _make_link(
 
 
 def _take_lease(
-    settings: RunnerSettings, link: Link, clock: Clock, stop: StopRequest
+    settings: RunnerSettings,
+    link: Link,
+    clock: Clock,
+    stop: StopRequest,
+    alive: Callable[[], None],
 ) -> int | None:
     """Own the account, or say who does; without Redis nobody can be asked."""
     told = False
@@ -242,10 +250,12 @@ def _take_lease(
         if not told:
             log.info("standing by: the account is owned by %s", holder)
             told = True
-        _wait(clock, _STANDBY_EVERY, stop)
+        _wait(clock, _STANDBY_EVERY, stop, alive)
 
 
-def _connect(terminal: TerminalSetup, clock: Clock, stop: StopRequest) -> Account:
+def _connect(
+    terminal: TerminalSetup, clock: Clock, stop: StopRequest, alive: Callable[[], None]
+) -> Account:
     """Connect to the terminal, however long that takes."""
     told = ""
     while True:
@@ -255,7 +265,7 @@ def _connect(terminal: TerminalSetup, clock: Clock, stop: StopRequest) -> Accoun
             if str(error) != told:
                 told = str(error)
                 log.error("waiting for the terminal: %s", error)  # noqa: TRY400 - no traceback wanted
-            _wait(clock, _CONNECT_EVERY, stop)
+            _wait(clock, _CONNECT_EVERY, stop, alive)
             continue
         except ValueError as error:
             raise _NotReadyError(ExitCode.UNREACHABLE, str(error)) from None
@@ -271,11 +281,14 @@ def _connect(terminal: TerminalSetup, clock: Clock, stop: StopRequest) -> Accoun
         return account
 
 
-def _wait(clock: Clock, seconds: float, stop: StopRequest) -> None:
+def _wait(
+    clock: Clock, seconds: float, stop: StopRequest, alive: Callable[[], None]
+) -> None:
     until = clock.monotonic() + seconds
     while clock.monotonic() < until:
         if stop.reason:
             raise _NotReadyError(ExitCode.DONE, f"stopped while waiting: {stop.reason}")
+        alive()
         clock.wait(_LOOK_EVERY)
 
 

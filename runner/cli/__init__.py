@@ -6,7 +6,7 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, cast
 
 from runner.exit_codes import ExitCode
 
@@ -47,7 +47,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name in COMMANDS:
-        module: CommandModule = importlib.import_module(f"runner.cli.{name}")
+        module = cast("CommandModule", importlib.import_module(f"runner.cli.{name}"))
         command = subparsers.add_parser(
             name, help=module.HELP, description=module.HELP, epilog=_EPILOG
         )

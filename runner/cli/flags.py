@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from runner.settings import RunnerSettings
@@ -61,7 +61,7 @@ def load_settings(arguments: argparse.Namespace, **more: Any) -> RunnerSettings:
 
     names = {field.name for field in attrs.fields(RunnerSettings)}
     flags: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value
+        name: tuple(cast("list[str]", value)) if isinstance(value, list) else value
         for name, value in vars(arguments).items()
         if name in names and value is not None and value is not False
     }

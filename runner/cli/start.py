@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
 from runner.cli.flags import (
     add_common_flags,
@@ -84,7 +85,8 @@ def run(arguments: argparse.Namespace) -> int:
         from runner.supervisor import supervise
 
         set_up(settings.log_format, verbose=arguments.verbose)
-        return supervise(settings.accounts, sys.argv[1:], SystemClock())
+        folder = Path(settings.state_dir)
+        return supervise(settings.accounts, sys.argv[1:], SystemClock(), folder)
     from runner.app.account import run_account
     from runner.loop.stop import StopRequest
     from runner.supervisor import on_stop_signals

@@ -296,7 +296,8 @@ def _write(request: OrderRequest) -> dict[str, Any]:
 def _read(token: str, record: Any) -> OrderRequest:
     try:
         action, side = Action(record["action"]), Side(record["side"])
-        return OrderRequest(**{**record, "action": action, "side": side})
+        fields: dict[str, Any] = {**record, "action": action, "side": side}
+        return OrderRequest(**fields)
     except (KeyError, TypeError, ValueError) as error:
         raise StateError(
             f"order {token} on disk is damaged ({error!r}), so what is open is not "

@@ -17,6 +17,7 @@ log = logging.getLogger("mt5runner.command")
 
 _CLOSES = {CommandAction.FLATTEN, CommandAction.EMERGENCY_STOP}
 _RETRY = 5.0  # seconds between two tries to close what is left
+_CYCLE_WITHIN = 10.0  # seconds of closing after which the loop does its other work
 
 
 class Flattener:
@@ -40,6 +41,7 @@ class Flattener:
         self._clock = clock
         self._told: tuple[int, CommandState] | None = None
         self._next_try = 0.0
+        self._round: list[int] = []
         self.command: Command | None = None
 
     def obey(self, command: Command) -> None:
@@ -70,11 +72,16 @@ class Flattener:
             self._tell(CommandState.DONE)
             return
         self._tell(CommandState.EXECUTING)
-        if self._clock.monotonic() < self._next_try:
-            return
-        self._next_try = self._clock.monotonic() + _RETRY
-        for position in own:
-            self._desk.close(position, strategy=command.action.value)
+        began = self._clock.monotonic()
+        if not self._round and began >= self._next_try:
+            self._next_try = began + _RETRY
+            self._round = [position.ticket for position in own]
+        # A broker may take seconds for each, and the heartbeat must not wait for all.
+        while self._round and self._clock.monotonic() < began + _CYCLE_WITHIN:
+            ticket = self._round.pop(0)
+            for position in self.own_positions():
+                if position.ticket == ticket:
+                    self._desk.close(position, strategy=command.action.value)
 
     def own_positions(self) -> list[Position]:
         """Return the open positions that any strategy of this account opened."""

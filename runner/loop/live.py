@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import attrs
 
@@ -80,6 +80,7 @@ class Loop:
         settings: How to run.
         stop: When to stop.
         player: Plays the feed on paper; None live.
+        alive: Called once a cycle, for whoever watches this process.
 
     Attributes:
         gate: Why exposure must not rise.
@@ -101,6 +102,7 @@ class Loop:
         settings: LoopSettings,
         stop: StopRequest,
         player: Player | None = None,
+        alive: Callable[[], None] = lambda: None,
     ) -> None:
         self._broker = broker
         self._host = host
@@ -113,6 +115,7 @@ class Loop:
         self._settings = settings
         self._stop = stop
         self._player = player
+        self._alive = alive
         self._ledger = Ledger(broker, view)
         self.flattener = Flattener(
             view=view, desk=desk, roster=roster, link=link, clock=clock
@@ -173,6 +176,7 @@ class Loop:
         Returns:
             Whether the feed goes on; always True without a player.
         """
+        self._alive()
         has_more = self._play()
         self._hear(self._link.take())
         ticks = self._view.read_ticks(self._roster.symbols)

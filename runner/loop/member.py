@@ -27,7 +27,7 @@ class Member:
     hosted: HostedStrategy
     context: Context
     config: StrategyConfig
-    warm_up: dict[str, int] = attrs.field(factory=dict)
+    warm_up: dict[str, int] = attrs.field(factory=dict[str, int])
     tradable: frozenset[str] = frozenset()
     is_leaving: bool = False
 

@@ -291,3 +291,24 @@ def test_silence_lifts_nothing(world):
 
     assert before == len(world.opened)
     assert ["PAUSED"] == world.codes
+
+
+def test_a_slow_broker_does_not_keep_the_heartbeat_waiting(world):
+    """Closing fifty positions may take minutes; each of them gets its turn."""
+    world.begin()
+    for ticket in range(1, 51):
+        world.terminal.add("EURUSD", world.magic, ticket)
+    send = world.terminal.send
+
+    def slow(request):
+        world.clock.wait(2.0)
+        return send(request)
+
+    world.terminal.send = slow
+    world.command("EMERGENCY_STOP")
+    world.cycle()
+    assert 45 == len(world.terminal.open)
+
+    world.cycle(10)
+    assert {} == world.terminal.open
+    assert DONE is _told(world)[-1]

@@ -206,7 +206,9 @@ class _Deadline:
 
 def _shut(connected: socket.socket) -> None:
     try:
-        connected.shutdown(socket.SHUT_RDWR)
+        # Not the method of an SSL socket, which takes its session away from the thread
+        # that is reading.
+        socket.socket.shutdown(connected, socket.SHUT_RDWR)
     except OSError:
         return  # closed already, which is what was wanted
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -359,3 +362,62 @@ def test_one_connection_serves_many_requests(api: Any, server: ConfigHttp) -> No
         server.strategy_config("123456", 1)
 
     assert 1 == len(ports)
+
+
+# -- TLS -------------------------------------------------------------------------------
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for the loopback address that nobody vouches for, with its key."""
+    program = shutil.which("openssl")
+    if program is None:
+        pytest.skip("no openssl on this machine")
+    path = tmp_path_factory.mktemp("tls") / "server.pem"
+    words = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1"
+    subprocess.run(
+        [
+            *(program, *words.split()),
+            *("-addext", "subjectAltName=IP:127.0.0.1"),
+            *("-keyout", str(path), "-out", str(path.with_suffix(".crt"))),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    path.write_text(path.read_text() + path.with_suffix(".crt").read_text())
+    return path
+
+
+@pytest.fixture
+def secure(api: Any, certificate: Path) -> Any:
+    """The API, over TLS."""
+    api.secure(certificate)
+    api.answers[TRADE] = api.json({"version": 1})
+    return api
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(secure: Any) -> None:
+    """Scenario redirect-tls: the key is not sent to an unknown server."""
+    server = ConfigHttp(secure.url, api_key=lambda: "k")
+
+    fetched = server.trade_config("123456")
+    server.close()
+
+    assert 0 == fetched.status
+    assert "certificate" in fetched.detail.lower()
+    assert [] == secure.requests
+
+
+def test_a_trusted_certificate_is_taken(
+    secure: Any, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whom the machine trusts, the runner trusts; the deadline works there, too."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate.with_suffix(".crt")))
+    timing = HttpTiming(connect=5.0, read=5.0, total=1.0)
+    server = ConfigHttp(secure.url, api_key=lambda: "k", timing=timing)
+
+    assert {"version": 1} == server.trade_config("123456").body
+    secure.answers[TRADE] = secure.dripping(headers=False)
+    fetched = server.trade_config("123456")
+    assert (0, "no whole answer in 1 s") == (fetched.status, fetched.detail)
+    secure.answers[TRADE] = secure.json({"version": 2})
+    assert {"version": 2} == server.trade_config("123456").body
+    server.close()

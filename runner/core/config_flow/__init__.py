@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from runner.core.config_flow.backoff import RETRY, SLOW, Backoff, Regime, Timing
-from runner.core.config_flow.machine import REUSED, ConfigFlow, step
+from runner.core.config_flow.machine import REUSED, step
+from runner.core.config_flow.state import ConfigFlow
 from runner.core.config_flow.values import (
     ApiKeyChanged,
     Applied,

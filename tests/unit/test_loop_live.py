@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from runner import Outcome, Side, Timeframe, hookimpl
+from runner import Bar, Outcome, Side, Strategy, Tick, Timeframe, hookimpl
 from runner.host import hookspecs
-from runner.link import LeaseChanged, TradeConfigStaged
+from runner.link import ConfigConfirmed, LeaseChanged, TradeConfigStaged
 from runner.loop.settings import Player
 from runner.ports import FeedError, StateError
 from runner.testing import make_trade_config
@@ -354,3 +354,52 @@ def test_an_account_without_a_size_for_the_order_gets_none(world):
 
     assert [] == world.terminal.sent
     assert Outcome.FILLED is world.terminal.answer
+
+
+def test_a_bar_that_comes_again_or_too_late_is_not_decided_on_twice(world):
+    """A feed that starts anew, or a terminal that repeats itself, ends nothing."""
+    world.begin(name="Restless")
+    world.bar()
+    world.terminal.read["EURUSD", Timeframe.H1] = 0
+    world.cycle()
+
+    assert 1 == len(_buys(world))
+    world.bar()
+    assert 2 == len(_buys(world))
+
+
+class Curious(Strategy):
+    """Asks for its positions on every bar and tick."""
+
+    def on_bar(self, bar: Bar) -> None:
+        self.positions()
+
+    def on_tick(self, tick: Tick) -> None:
+        self.positions()
+
+
+def test_a_strategy_that_asks_while_positions_are_unknown_is_not_to_blame(world):
+    """It is not called then, so it does not fail and is not paused for it."""
+    world.classes["Curious"] = Curious
+    world.begin(name="Curious")
+    world.terminal.is_readable = False
+    world.bar()
+    world.bar()
+
+    assert {} == dict(world.host.failures)
+
+
+def test_only_the_trade_config_s_confirmation_keeps_permissions_young(world):
+    """It holds every permission to trade; a strategy's parameters hold none."""
+    world.begin(name="Restless")
+    world.clock.wait(25 * 3600)
+    confirmed = ConfigConfirmed(scope="strategy:1", at=world.clock.now())
+    world.link.events.append(confirmed)
+    world.terminal.sent.clear()
+    world.cycle()
+    assert ["CONFIG_STALE"] == world.codes
+
+    confirmed = ConfigConfirmed(scope="trade", at=world.clock.now())
+    world.link.events.append(confirmed)
+    world.cycle()
+    assert [] == world.codes

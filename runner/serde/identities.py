@@ -15,9 +15,11 @@ from runner.wire.documents import (
     TRADE_VERSION_FIELDS,
 )
 
+_ENVELOPE = {"status", "version"}
 # Readings of the account, which change with every deal, are no configuration.
-_TRADE_CONTENT = frozenset(TRADE_CONFIG_FIELDS) - {"current_balance", "peak_balance"}
-_STRATEGY_CONTENT = frozenset(STRATEGY_CONFIG_FIELDS)
+_READINGS = {"current_balance", "peak_balance"}
+_TRADE_CONTENT = frozenset(TRADE_CONFIG_FIELDS) - _READINGS - _ENVELOPE
+_STRATEGY_CONTENT = frozenset(STRATEGY_CONFIG_FIELDS) - _ENVELOPE
 
 
 def identify_trade_config(body: Any) -> Identity:

@@ -530,6 +530,44 @@ def test_what_comes_from_disk_is_not_taken_for_confirmed() -> None:
     assert math.inf == run.flow.due_at
 
 
+def test_the_servers_word_counts_more_than_our_disk() -> None:
+    """A server whose numbers began again may have our number for something else."""
+    run = Run()
+    run.feed(KeySeen(3))
+    run.feed(Fault())
+    run.feed(Restored(config(3, "old")))
+    run.feed(Applied(3))
+    run.wait_for_fetch()
+
+    assert [Stage(config(3, "new"))] == run.body(3, "new")
+    run.feed(Applied(3))
+    run.feed(KeySeen(2))
+    assert [Refuse] == [type(command) for command in run.body(3, "newer")]
+
+
+def test_a_server_that_counts_in_redis_alone_may_begin_again() -> None:
+    """Its key has expired, its number is low, its content ours: in agreement."""
+    run = Run(draw=0.5)
+    run.run(5)
+    run.feed(KeySeen(None))
+    run.wait_for_fetch()
+
+    assert [Confirm()] == run.body(1)
+    assert config(5) == run.flow.current
+    assert (Fetch(),) == run.feed(KeySeen(2))
+    assert [Stage(config(2, "b"))] == run.body(2, "b")
+
+
+def test_our_content_under_an_older_number_is_stale_while_a_key_is_there() -> None:
+    """A replica that lags does not settle the version that is announced."""
+    run = Run()
+    run.run(5)
+    run.feed(KeySeen(7))
+
+    assert [] == run.body(6)
+    assert Trouble.STALE is run.flow.trouble
+
+
 def test_a_restored_config_gives_way_to_one_that_came_first() -> None:
     """A config from disk does not replace one from the server."""
     run = Run()

@@ -18,7 +18,11 @@ KeyUnknown      Redis is away                poll the API
 BodyCame        older than the key under     stale: nothing is kept, ask again
                 which it was asked for       with back-off
 ..              what we have                 Confirm
-..              our version, other content   Refuse (VERSION_REUSED)
+..              our content under a lower    Confirm
+                version, while no key is
+                there
+..              our version, other content   Refuse (VERSION_REUSED); Stage if ours
+                                             is from disk and was not confirmed
 ..              with errors                  Refuse; not asked again until the
                                              key changes
 ..              anything else                Stage
@@ -217,9 +221,16 @@ def _restore(flow: ConfigFlow) -> _Step:
 
 # -- a body ----------------------------------------------------------------------------
 def _on_body(flow: ConfigFlow, body: BodyCame, at: _Moment) -> _Step:
-    identity = body.identity
+    identity, current = body.identity, flow.current
     flow = attrs.evolve(flow, lower=_count_lower(flow, identity))
-    if _is_stale(flow, identity):
+    # A server that counts in Redis alone begins again when its key has expired.
+    is_ours = (
+        current is not None
+        and flow.lower > 0
+        and identity.content == current.content
+        and not flow.has_live_key
+    )
+    if not is_ours and _is_stale(flow, identity):
         return _fail(flow, Trouble.STALE, None, at)
     flow = attrs.evolve(
         _answered(flow, at),
@@ -229,10 +240,15 @@ def _on_body(flow: ConfigFlow, body: BodyCame, at: _Moment) -> _Step:
         owed=flow.key not in (flow.asked_under, identity.version),
         lower=0,
     )
-    current = flow.current
+    if is_ours:
+        return _confirm(flow)
     if current is not None and identity.version == current.version:
         return _on_same_version(flow, body, current)
     return _on_new_version(flow, body)
+
+
+def _confirm(flow: ConfigFlow) -> _Step:
+    return attrs.evolve(flow, refused=None, is_from_disk=False), (Confirm(),)
 
 
 def _count_lower(flow: ConfigFlow, identity: Identity) -> int:
@@ -254,11 +270,11 @@ def _is_stale(flow: ConfigFlow, identity: Identity) -> bool:
 
 def _on_same_version(flow: ConfigFlow, body: BodyCame, current: Identity) -> _Step:
     identity = body.identity
-    if identity.versioned != current.versioned:
+    if identity.versioned != current.versioned and not flow.is_from_disk:
         reused = f"$.version: {REUSED}: {identity.version} came with other content"
         return _refuse(flow, BodyCame(identity, (reused,)))
     if identity.content == current.content:
-        return attrs.evolve(flow, refused=None), (Confirm(),)
+        return _confirm(flow)
     if flow.offered:
         # The loop names what it answers for by its version alone, so two with one
         # version must not wait for it; the next poll brings this one again.
@@ -272,7 +288,9 @@ def _on_new_version(flow: ConfigFlow, body: BodyCame) -> _Step:
     if body.identity == flow.refused:
         return flow, ()
     others = [one for one in flow.offered if one.version != body.identity.version]
-    flow = attrs.evolve(flow, offered=(*others, body.identity), refused=None)
+    flow = attrs.evolve(
+        flow, offered=(*others, body.identity), refused=None, is_from_disk=False
+    )
     return flow, (Stage(body.identity),)
 
 
@@ -288,7 +306,7 @@ def _refuse(flow: ConfigFlow, body: BodyCame) -> _Step:
 def _on_restored(flow: ConfigFlow, event: Restored, at: _Moment) -> _Step:
     if flow.current is not None:
         return flow, ()
-    return attrs.evolve(flow, offered=(event.identity,)), ()
+    return attrs.evolve(flow, offered=(event.identity,), is_from_disk=True), ()
 
 
 def _on_applied(flow: ConfigFlow, event: Applied, at: _Moment) -> _Step:

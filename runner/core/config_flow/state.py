@@ -30,6 +30,7 @@ class ConfigFlow:
         backoff: Failures so far.
         lower: How often in a row a lower version came with no key to judge it by.
         may_restore: Whether the disk has not been tried yet.
+        is_from_disk: Whether what we have was never vouched for since the start.
     """
 
     timing: Timing = attrs.field(factory=Timing)
@@ -49,6 +50,7 @@ class ConfigFlow:
     )
     lower: int = 0
     may_restore: bool = True
+    is_from_disk: bool = False
 
     @property
     def current(self) -> Identity | None:
@@ -61,6 +63,11 @@ class ConfigFlow:
         if self.fetching:
             return math.inf
         return max(-math.inf if self.owed else self.poll_at, self.not_before)
+
+    @property
+    def has_live_key(self) -> bool:
+        """Whether Redis announces a version now."""
+        return self.keys in (Keys.SEEN, Keys.DIFFERS) and self.key is not None
 
     @property
     def is_settled(self) -> bool:

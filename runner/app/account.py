@@ -27,10 +27,11 @@ from runner.link import Link
 from runner.logs import set_up
 from runner.loop.configs import Configs
 from runner.loop.desk import OrderDesk
-from runner.loop.live import Loop, Summary
+from runner.loop.live import Loop
 from runner.loop.roster import Roster
 from runner.loop.settings import LoopSettings
 from runner.loop.stop import StopRequest
+from runner.loop.summary import Summary
 from runner.loop.view import View
 from runner.ports import (
     Clock,

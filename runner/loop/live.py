@@ -6,8 +6,6 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
-import attrs
-
 from runner.core.market import Tick
 from runner.host.manager import PluginHost
 from runner.link import (
@@ -32,6 +30,7 @@ from runner.loop.reporter import Reporter
 from runner.loop.roster import Roster
 from runner.loop.settings import LoopSettings, Player
 from runner.loop.stop import StopRequest
+from runner.loop.summary import Summary
 from runner.loop.trader import Trader
 from runner.loop.view import Batch, View
 from runner.ports import Broker, Clock, FeedError, StateStore
@@ -41,27 +40,6 @@ from runner.wire.acks import TRADE_FIELD
 log = logging.getLogger("mt5runner.loop")
 
 _REFRESH_WITHIN = 2.0  # seconds that a bar waits for the server before it is traded
-
-
-@attrs.frozen(kw_only=True)
-class Summary:
-    """What one run did.
-
-    Attributes:
-        bars: Symbol to the number of closed bars handled.
-        closed: Symbol to the number of positions closed.
-        profit: Symbol to the profit of those, account currency.
-        balance: Last known balance; None if never read.
-        reason: Why it stopped.
-        error: What was wrong with the feed; empty if nothing was.
-    """
-
-    bars: Counter[str]
-    closed: Counter[str]
-    profit: dict[str, float]
-    balance: float | None
-    reason: str
-    error: str = ""
 
 
 class Loop:

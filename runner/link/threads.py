@@ -188,7 +188,8 @@ class Link:
     def refresh(self, timeout: float) -> bool:
         """Look at the versions before trading, and wait for what that brings.
 
-        A look within the last second is good enough. What came is in `take`.
+        A look within the last second is good enough, and a server that is known not to
+        answer is not waited for. What came is in `take`.
 
         Args:
             timeout: Longest wait in seconds.
@@ -201,7 +202,7 @@ class Link:
         if not seen.is_redis_up or self._stopping.is_set():
             return False
         if seen.is_settled and now - seen.looked_at < self._timing.recent:
-            return True
+            return seen.is_current
         done = threading.Event()
 
         def ask() -> None:

@@ -48,7 +48,7 @@ class Picture:
     Attributes:
         is_redis_up: Whether the last look at Redis succeeded.
         looked_at: When the last that did was begun (monotonic seconds).
-        is_settled: Whether no config is being asked for.
+        is_settled: Whether no config is being asked for, of a server that answers.
         is_current: Whether nothing that is announced is still to be fetched.
     """
 
@@ -217,7 +217,9 @@ class Worker:
         return Picture(
             is_redis_up=self.is_redis_up,
             looked_at=self._looked_at,
-            is_settled=not any(flow.fetching for flow in flows),
+            is_settled=not any(
+                flow.fetching and flow.trouble is Trouble.NONE for flow in flows
+            ),
             is_current=self.is_redis_up and all(flow.is_settled for flow in flows),
         )
 

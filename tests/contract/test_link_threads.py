@@ -561,6 +561,26 @@ def test_refresh_waits_no_longer_than_told(
     assert time.monotonic() - began < 0.45
 
 
+def test_refresh_does_not_wait_for_a_server_that_does_not_answer(
+    house: House, redis_url: str, client: Any, api: Any, eventually: Callable[..., Any]
+) -> None:
+    """An API that hangs holds up the first bar and no other."""
+    calm = attrs.evolve(TIMING, config=attrs.evolve(TIMING.config, poll=600.0))
+    link = house.link(redis_url, timing=calm)
+    loop = house.loop(link)
+    eventually(lambda: ("strategy:1", 3) in loop.applied)
+    api.answers[STRATEGY] = api.silent()
+    client.hset(keys.strategy_config(ACCOUNT, 1), "version", 4)
+    before = api.count(STRATEGY)
+    time.sleep(0.25)
+    assert link.refresh(5.0) is False
+    eventually(lambda: api.count(STRATEGY) >= before + 2)
+
+    began = time.monotonic()
+    assert link.refresh(5.0) is False
+    assert time.monotonic() - began < 0.4
+
+
 def test_refresh_of_what_was_just_seen_costs_nothing(
     house: House, redis_url: str, client: Any, eventually: Callable[..., Any]
 ) -> None:

@@ -55,7 +55,7 @@ class Flattener:
         )
         self.command = command
         self._told = None
-        self._next_try = 0.0
+        self._next_try, self._round = 0.0, []
         if command.action not in _CLOSES:
             self._tell(CommandState.DONE)
 

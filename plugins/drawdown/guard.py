@@ -34,6 +34,8 @@ log = logging.getLogger("mt5runner.plugins.drawdown")
 _PEAKS_EVERY = timedelta(seconds=60)
 _NO_QUOTE_BEFORE = datetime(1980, 1, 1, tzinfo=UTC)
 
+_NO_TIME = Deny("MARKET_TIME_UNKNOWN", "no quote has come yet")
+
 
 class Drawdown(Plugin):
     """Stops entries at a daily and at a maximum loss, measured on equity."""
@@ -77,9 +79,11 @@ class Drawdown(Plugin):
     @hookimpl
     def describe_status(self, account: Account, now: datetime) -> Mapping[str, str]:
         """Report both losses in percent, the block and its reason, peak and reset."""
-        if not self._is_measured:
-            return {}
         verdict = self._verdict
+        if not self._is_measured or verdict is _NO_TIME:
+            # Before the first quote nothing is measured: entries are denied, but to
+            # call that a drawdown block would raise an alarm at every start.
+            return {}
         fields = {
             "dd_blocked": "false" if verdict is None else "true",
             "dd_block_reason": "" if verdict is None else str(verdict),
@@ -115,7 +119,7 @@ class Drawdown(Plugin):
         self, account: Account, config: TradeConfig, now: datetime
     ) -> Deny | None:
         if now < _NO_QUOTE_BEFORE:
-            return Deny("MARKET_TIME_UNKNOWN", "no quote has come yet")
+            return _NO_TIME
         if not _is_readable(account):
             figures = f"balance={account.balance!r} equity={account.equity!r}"
             return Deny("ACCOUNT_UNREADABLE", figures)

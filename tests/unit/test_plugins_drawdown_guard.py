@@ -244,6 +244,7 @@ def test_without_market_time_no_day_can_be_told() -> None:
 
     assert deny is not None
     assert "MARKET_TIME_UNKNOWN" == deny.code
+    assert {} == plugin.describe_status(account=reading(10_000), now=never)
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ _LONGEST_DELAY = 60.0
 _HEALTHY_AFTER = 60.0  # seconds of life after which the back-off starts anew
 _GRACE = 15.0  # seconds that a worker gets to stop cleanly
 _LOOK_EVERY = 0.2
-_FROZEN_AFTER = 60.0  # seconds without a sign of life; the heartbeat lapses then too
+_FROZEN_AFTER = 120.0  # seconds without a sign of life; to reconnect may take 100
 _START_WITHIN = 180.0  # seconds to the first sign; a terminal alone takes up to 100
 
 _FINAL = frozenset({ExitCode.DONE, ExitCode.USAGE, ExitCode.PLUGIN, ExitCode.OWNED})

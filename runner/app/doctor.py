@@ -263,12 +263,11 @@ def check_terminal(settings: RunnerSettings) -> Iterator[Finding]:
         detail=f"{settings.terminal}: {reading.login} on {reading.server} ({kind}), "
         f"{reading.equity:.2f} {reading.currency}",
     )
-    if not reading.trade_allowed:
+    for obstacle in terminal.adapter.obstacles:
         yield Finding(
             name="terminal",
             detail="orders from here are not allowed",
-            remedy="switch on Algo Trading; use the master password, not the "
-            "investor's",
+            remedy=obstacle,
             code=ExitCode.USAGE,
         )
 

@@ -54,7 +54,6 @@ def _open_mt5(settings: RunnerSettings, account: str, clock: Clock) -> TerminalS
         MT5Settings(
             server_zone=server_zone(settings),
             aliases=settings.symbol_aliases,
-            path_required=len(settings.accounts) > 1,
         ),
     )
     return TerminalSetup(

@@ -79,6 +79,13 @@ def run(arguments: argparse.Namespace) -> int:
     if not settings.accounts:
         print("runner start: name an account: --account ID", file=sys.stderr)
         return ExitCode.USAGE
+    if len(settings.accounts) > 1 and settings.terminal == "mt5":
+        print(
+            "runner start: each MT5 account has a terminal of its own: start one "
+            "runner per account, each with its own --config (mt5_path)",
+            file=sys.stderr,
+        )
+        return ExitCode.USAGE
     if len(settings.accounts) > 1:
         from runner.adapters.system_clock import SystemClock
         from runner.logs import set_up

@@ -114,7 +114,7 @@ class Configs:
             "trade config %d applied%s: %s",
             new.version,
             _origin(staged),
-            ", ".join(differences) or "no change",
+            ", ".join(differences) or ", ".join(new.trade_config.enabled_symbols),
         )
         self._link.watch(watched)
         self._host.on_trade_config_applied(config=new, now=now)

@@ -159,6 +159,11 @@ def test_dev_can_use_a_real_redis(bench, free_port, control, redis_url, helpers)
         (["start", "--account", "1", "--feed", "dukascopy"], 2, "synthetic"),
         (["start", "--account", "1", "--terminal", "mt5"], 2, "Windows"),
         (["start", "--account", "1", "--config", "no.toml"], 2, "no.toml"),
+        (
+            ["start", "--account", "1", "--account", "2", "--terminal", "mt5"],
+            2,
+            "mt5_path",
+        ),
         (["status"], 2, "REDIS_URL"),
         (["status", "--redis-url", "redis://127.0.0.1:9/0"], 4, "Redis"),
     ],

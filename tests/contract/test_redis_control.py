@@ -393,11 +393,11 @@ def test_no_permission_to_listen_is_no_reason_to_spin(
     control = connect(seed_only_url)
     before = client.info("stats")["total_connections_received"]
     with listening(control) as woken:
-        time.sleep(1.0)
+        time.sleep(0.6)
     made = client.info("stats")["total_connections_received"] - before
 
     assert [] == woken
-    assert 2 <= made <= 20
+    assert 1 <= made <= 15
     control.close()
 
 
@@ -542,7 +542,7 @@ def test_a_silent_channel_is_no_dead_one(redis_url: str, client: Any) -> None:
     """Pings that are answered keep a subscription on which nobody speaks."""
     control = connect(redis_url)
     with listening(control) as woken:
-        time.sleep(1.5)
+        time.sleep(0.9)
         assert 1 == client.pubsub_numsub(keys.events(ACCOUNT))[0][1]
 
     assert [WakeUp(), WakeUp()] == woken
@@ -555,10 +555,10 @@ def test_clean_close(faulty_redis: Any) -> None:
     control = connect(faulty_redis.url)
 
     with listening(control) as woken:
-        time.sleep(1.0)
+        time.sleep(0.6)
 
     assert [] == woken
-    assert 2 <= faulty_redis.accepted <= 30
+    assert 1 <= faulty_redis.accepted <= 20
     control.close()
 
 

@@ -294,5 +294,15 @@ def _until(response: requests.Response, text: str) -> float:
 def _reason(error: Exception) -> str:
     if isinstance(error, WireError):
         return "the body is not JSON"
+    cause = _cause(error)
+    if isinstance(cause, OSError) and not isinstance(cause, requests.RequestException):
+        return (cause.strerror or str(cause) or type(cause).__name__)[:_SHOWN]
     text = str(error) or type(error).__name__
     return f"{type(error).__name__}: {text[:_SHOWN]}"
+
+
+def _cause(error: BaseException) -> BaseException:
+    """Return what the operating system said, without what libraries wrap around it."""
+    while (inner := error.__cause__ or error.__context__) is not None:
+        error = inner
+    return error

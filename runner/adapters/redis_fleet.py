@@ -32,6 +32,11 @@ def read_fleet(url: str, accounts: Sequence[str] = ()) -> list[dict[str, Any]]:
         with _connect(url) as client:
             names = accounts or _known_accounts(client)
             return [_read_account(client, name) for name in names]
+    except redis.exceptions.NoPermissionError as error:
+        raise UnavailableError(
+            f"{error}; a bot's own Redis user reads its own account only: name it with "
+            "--account, or connect as the server's user"
+        ) from error
     except (redis.RedisError, ValueError) as error:
         raise UnavailableError(str(error)) from error
 

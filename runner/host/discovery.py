@@ -232,14 +232,19 @@ def _take_folder(findings: Findings, folder: Path) -> None:
         findings.fail(
             folder.name,
             source,
-            f"expected a folder that can be read, got {entries}",
-            "correct the plugin folder in the settings",
+            f"expected a folder that can be read: {_reason(entries.error)}",
+            "create it, or correct --plugin-dir or plugin_dirs",
             fatal=True,
         )
         return
     package = mount(folder)
     for file in entries:
         _take_file(findings, package, file, folder)
+
+
+def _reason(error: BaseException) -> str:
+    text = error.strerror if isinstance(error, OSError) else None
+    return text or str(error)
 
 
 def _take_file(findings: Findings, package: str, file: Path, folder: Path) -> None:

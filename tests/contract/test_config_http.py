@@ -210,7 +210,7 @@ def test_a_silent_server_is_left(api: Any, server: ConfigHttp) -> None:
     fetched = server.trade_config("123456")
 
     assert 0 == fetched.status
-    assert "ReadTimeout" in fetched.detail or "no whole answer" in fetched.detail
+    assert "timed out" in fetched.detail or "no whole answer" in fetched.detail
 
 
 def test_closing_ends_a_request_under_way(
@@ -316,14 +316,15 @@ def test_retry_after_as_a_date(api: Any, server: ConfigHttp) -> None:
 
 
 def test_nobody_listens(free_port: int) -> None:
-    """A refused connection is a value like any other."""
+    """A refused connection is a value like any other, said without its wrapping."""
     server = ConfigHttp(f"http://127.0.0.1:{free_port}", api_key=lambda: "k")
 
     fetched = server.trade_config("123456")
     server.close()
 
     assert (0, None) == (fetched.status, fetched.body)
-    assert "ConnectionError" in fetched.detail
+    assert "refused" in fetched.detail
+    assert "Max retries" not in fetched.detail
 
 
 @pytest.mark.parametrize("url", ["", "nowhere", "ftp://x", "http://"])

@@ -17,7 +17,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from runner.adapters.redis_control import RedisControl
-from runner.ports import Exchange
+from runner.adapters.redis_fleet import read_fleet
+from runner.ports import Exchange, UnavailableError
 from runner.wire import keys
 
 ACL_FILE = Path(__file__).parents[2] / "deploy" / "redis-acl"
@@ -151,6 +152,20 @@ def test_the_runner_needs_no_more_than_a_bot_may(
     )
     assert {"seq": "1"} == view.command == view.fleet_command
     assert [] == caplog.messages
+
+
+def test_a_bot_looks_at_itself_and_is_told_why_not_at_the_fleet(
+    connect: Connect, acl_port: int
+) -> None:
+    """Listing the fleet is the server's right; a bot's refusal says what to do."""
+    connect(SERVER).hset(keys.trade_config(MINE), keys.VERSION_FIELD, 6)
+    url = f"redis://{BOT}:{BOT}@127.0.0.1:{acl_port}/0"
+
+    [account] = read_fleet(url, [MINE])
+
+    assert 6 == account["trade_config_version"]
+    with pytest.raises(UnavailableError, match="name it with --account"):
+        read_fleet(url)
 
 
 def test_a_bot_keeps_its_lease(connect: Connect) -> None:

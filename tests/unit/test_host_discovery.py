@@ -205,8 +205,9 @@ def test_a_folder_that_is_not_there_refuses_the_start(tmp_path: Path) -> None:
 
     [failure] = found.failures
     assert failure.fatal
-    assert failure.message.startswith("expected a folder that can be read, got File")
-    with pytest.raises(PluginError, match="correct the plugin folder"):
+    assert failure.message.startswith("expected a folder that can be read: ")
+    assert "Error" not in failure.message
+    with pytest.raises(PluginError, match="create it, or correct --plugin-dir"):
         found.select()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import cast
 
 
 class EmbeddedRedis:
@@ -15,14 +16,13 @@ class EmbeddedRedis:
     def __init__(self, port: int = 0) -> None:
         # Only `runner dev` pays for this import.
         from fakeredis import TcpFakeServer
-        from fakeredis._clients._tcp_server import TCPFakeRequestHandler
 
-        # Without this every pipelined cycle waits 40 ms for a delayed ACK.
-        handler = type(
-            "Handler", (TCPFakeRequestHandler,), {"disable_nagle_algorithm": True}
-        )
         self._server = TcpFakeServer(("127.0.0.1", port))
-        self._server.RequestHandlerClass = handler
+        # Without this every pipelined cycle waits 40 ms for a delayed ACK.
+        handler = cast("type", self._server.RequestHandlerClass)
+        self._server.RequestHandlerClass = type(
+            "Handler", (handler,), {"disable_nagle_algorithm": True}
+        )
         self._server.daemon_threads = True
         self._thread = threading.Thread(
             target=self._server.serve_forever, name="mt5runner-redis", daemon=True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import cast
+from typing import Any, cast
 
 
 class EmbeddedRedis:
@@ -19,9 +19,11 @@ class EmbeddedRedis:
 
         self._server = TcpFakeServer(("127.0.0.1", port))
         # Without this every pipelined cycle waits 40 ms for a delayed ACK.
-        handler = cast("type", self._server.RequestHandlerClass)
-        self._server.RequestHandlerClass = type(
-            "Handler", (handler,), {"disable_nagle_algorithm": True}
+        server = cast("Any", self._server)
+        server.RequestHandlerClass = type(
+            "Handler",
+            (server.RequestHandlerClass,),
+            {"disable_nagle_algorithm": True},
         )
         self._server.daemon_threads = True
         self._thread = threading.Thread(

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 import redis
+from redis.exceptions import NoPermissionError
 
 from runner.ports import UnavailableError
 from runner.wire import keys
@@ -32,7 +33,7 @@ def read_fleet(url: str, accounts: Sequence[str] = ()) -> list[dict[str, Any]]:
         with _connect(url) as client:
             names = accounts or _known_accounts(client)
             return [_read_account(client, name) for name in names]
-    except redis.exceptions.NoPermissionError as error:
+    except NoPermissionError as error:
         raise UnavailableError(
             f"{error}; a bot's own Redis user reads its own account only: name it with "
             "--account, or connect as the server's user"

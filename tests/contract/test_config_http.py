@@ -25,8 +25,11 @@ def keys() -> dict[str, Any]:
 
 
 @pytest.fixture
-def server(api: Any, keys: dict[str, Any]) -> Iterator[ConfigHttp]:
-    """A client with short time-outs."""
+def make(
+    api: Any, keys: dict[str, Any]
+) -> Iterator[Callable[[HttpTiming], ConfigHttp]]:
+    """Makes clients of the API, and closes them."""
+    made: list[ConfigHttp] = []
 
     def api_key() -> str | None:
         if keys["error"]:
@@ -34,10 +37,25 @@ def server(api: Any, keys: dict[str, Any]) -> Iterator[ConfigHttp]:
         key: str | None = keys["key"]
         return key
 
-    timing = HttpTiming(connect=1.0, read=0.5, total=1.0)
-    made = ConfigHttp(api.url + "/", api_key=api_key, timing=timing)
-    yield made
-    made.close()
+    def one(timing: HttpTiming) -> ConfigHttp:
+        made.append(ConfigHttp(api.url + "/", api_key=api_key, timing=timing))
+        return made[-1]
+
+    yield one
+    for client in made:
+        client.close()
+
+
+@pytest.fixture
+def server(make: Callable[[HttpTiming], ConfigHttp]) -> ConfigHttp:
+    """A client with time-outs that a busy machine keeps."""
+    return make(HttpTiming(connect=20.0, read=20.0, total=40.0))
+
+
+@pytest.fixture
+def hasty(make: Callable[[HttpTiming], ConfigHttp]) -> ConfigHttp:
+    """A client with short time-outs."""
+    return make(HttpTiming(connect=1.0, read=0.5, total=1.0))
 
 
 def test_the_three_paths(api: Any, server: ConfigHttp) -> None:
@@ -192,22 +210,22 @@ def test_what_is_not_json_is_a_fault(
 
 
 @pytest.mark.parametrize("headers", [False, True])
-def test_slow_drip(api: Any, server: ConfigHttp, headers: bool) -> None:
+def test_slow_drip(api: Any, hasty: ConfigHttp, headers: bool) -> None:
     """Scenario slow-drip: a wall-clock deadline ends it, and the next one works."""
     api.answers[TRADE] = api.dripping(headers=headers)
 
-    fetched = server.trade_config("123456")
+    fetched = hasty.trade_config("123456")
 
     assert (0, "no whole answer in 1 s") == (fetched.status, fetched.detail)
     api.answers[TRADE] = api.json({"version": 1})
-    assert {"version": 1} == server.trade_config("123456").body
+    assert {"version": 1} == hasty.trade_config("123456").body
 
 
-def test_a_silent_server_is_left(api: Any, server: ConfigHttp) -> None:
+def test_a_silent_server_is_left(api: Any, hasty: ConfigHttp) -> None:
     """Without a byte the read time-out ends it."""
     api.answers[TRADE] = api.silent()
 
-    fetched = server.trade_config("123456")
+    fetched = hasty.trade_config("123456")
 
     assert 0 == fetched.status
     assert "timed out" in fetched.detail or "no whole answer" in fetched.detail

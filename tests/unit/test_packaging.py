@@ -142,12 +142,12 @@ def test_third_parties_are_found_by_groups_of_our_name() -> None:
 def test_our_pytest_plugin_is_in_use(
     distribution: importlib.metadata.Distribution, request: pytest.FixtureRequest
 ) -> None:
-    """`runner.testing` is loaded under a name that pytest has not taken itself."""
+    """The fixtures are loaded under a name that pytest has not taken itself."""
     assert distribution.entry_points.select(group="pytest11")
 
     plugin = request.config.pluginmanager.get_plugin("mt5runner")
 
-    assert importlib.import_module("runner.testing") is plugin
+    assert importlib.import_module("runner.testing.fixtures") is plugin
 
 
 @pytest.mark.parametrize(

@@ -419,18 +419,14 @@ def test_fixtures_are_there_where_the_runner_is_installed(
     request: pytest.FixtureRequest, name: str, cls: str
 ) -> None:
     """By the entry point; in a bare checkout there is none."""
-    if not request.config.pluginmanager.hasplugin("mt5runner"):
-        pytest.skip("the distribution is not installed here")
+    plugin = request.config.pluginmanager.get_plugin("mt5runner")
+    if getattr(plugin, "__name__", "") != "runner.testing.fixtures":
+        pytest.skip("the present distribution is not installed here")
 
     assert cls == type(request.getfixturevalue(name)).__name__
 
 
-def test_pytest_pays_nothing_for_it() -> None:
-    """It is loaded in every test run of an environment, so it loads no library."""
-    code = (
-        "import sys, pytest; before = set(sys.modules); import runner.testing; "
-        "print(*sorted({n.partition('.')[0] for n in set(sys.modules) - before}))"
-    )
+def _printed(code: str) -> list[str]:
     done = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
@@ -438,5 +434,25 @@ def test_pytest_pays_nothing_for_it() -> None:
         timeout=60,
         check=True,
     )
+    return done.stdout.split()
 
-    assert ["runner"] == done.stdout.split()
+
+def test_pytest_pays_nothing_for_it() -> None:
+    """It is loaded in every test run of an environment, so it loads no library."""
+    code = (
+        "import sys, pytest; before = set(sys.modules); import runner.testing.fixtures "
+        "as plugin; [getattr(plugin, name) for name in dir(plugin)]; "  # as pytest does
+        "print(*sorted({n.partition('.')[0] for n in set(sys.modules) - before}))"
+    )
+
+    assert ["runner"] == _printed(code)
+
+
+def test_trying_a_strategy_out_needs_no_pytest() -> None:
+    """Who runs bars in a script of their own has installed the runner and no more."""
+    code = (
+        "import sys; sys.modules['pytest'] = None; import runner.testing as testing; "
+        "[getattr(testing, name) for name in testing.__all__]; print('tried')"
+    )
+
+    assert ["tried"] == _printed(code)

@@ -120,7 +120,9 @@ class Commands:
         self._post.fetch_commands(self._answer)
 
     def _answer(self, fetched: Fetched) -> None:
-        trouble = "" if fetched.status == _OK else f"HTTP {fetched.status}"
+        trouble = ""
+        if fetched.status != _OK:
+            trouble = f"HTTP {fetched.status}" if fetched.status else "no answer"
         if not trouble:
             try:
                 self._take(*read_commands_body(fetched.body))

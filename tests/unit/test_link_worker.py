@@ -1048,6 +1048,21 @@ def test_a_server_without_commands_is_asked_rarely(
     assert 1 == logged(caplog, "no commands from the API")
 
 
+def test_a_server_that_is_not_there_is_called_no_answer(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """There is no HTTP status 0, and nobody should have to look for it."""
+    caplog.set_level(logging.INFO)
+    world.api["command"] = Fetched(status=0, detail="refused")
+    world.is_redis_up = False
+    world.worker.look()
+    world.settle()
+
+    world.pass_time(60.0)
+
+    assert 1 == logged(caplog, "no commands from the API (no answer)")
+
+
 def test_garbage_from_the_commands_path_is_survived(world: World) -> None:
     """A body of another shape says nothing."""
     world.trade(5)

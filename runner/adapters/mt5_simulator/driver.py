@@ -12,6 +12,7 @@ A tick is one phase.
 
 from __future__ import annotations
 
+import abc
 from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -28,7 +29,7 @@ _MILLISECOND = timedelta(milliseconds=1)
 _MINUTE = timedelta(minutes=1)
 
 
-class Driver:
+class Driver(abc.ABC):
     """What both kinds of feed have in common.
 
     Args:
@@ -42,13 +43,13 @@ class Driver:
         """Market time of the last phase, UTC-aware; None before the first."""
 
     @property
+    @abc.abstractmethod
     def next_at(self) -> datetime | None:
         """Market time of the next phase, UTC-aware; None when the feed has ended."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def advance(self) -> bool:
         """Play the next phase; False, and nothing, when the feed has ended."""
-        raise NotImplementedError
 
     def advance_to(self, time: datetime) -> bool:
         """Play every phase up to *time* (UTC-aware); False when the feed has ended."""

@@ -7,7 +7,7 @@ import os
 import random
 import socket
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 
@@ -294,17 +294,20 @@ def _wait(
 
 
 def _tell(summary: Summary, seconds: float) -> None:
-    bars = sum(summary.bars.values())
+    closed = {
+        symbol: f"{count} ({summary.profit[symbol]:+.2f})"
+        for symbol, count in summary.closed.items()
+    }
     log.info(
-        "%d bars in %.1f s (%s); closed positions: %s; balance %s",
-        bars,
+        "%d bars in %.1f s (%s); closed: %s; still open: %s; balance %s",
+        sum(summary.bars.values()),
         seconds,
-        ", ".join(f"{name} {count}" for name, count in sorted(summary.bars.items()))
-        or "none",
-        ", ".join(
-            f"{name} {count} ({summary.profit[name]:+.2f})"
-            for name, count in sorted(summary.closed.items())
-        )
-        or "none",
+        _listed(summary.bars),
+        _listed(closed),
+        _listed(summary.still_open),
         "unknown" if summary.balance is None else f"{summary.balance:.2f}",
     )
+
+
+def _listed(figures: Mapping[str, object]) -> str:
+    return ", ".join(f"{name} {figures[name]}" for name in sorted(figures)) or "none"

@@ -109,7 +109,8 @@ def check_packages(_settings: RunnerSettings) -> Iterator[Finding]:
         yield Finding(name="packages", detail=f"all four in {home}")
     for name in ("strategies", "plugins"):
         folder = Path.cwd() / name
-        if folder.is_dir() and folder.resolve().parent != home:
+        is_ours = (Path.cwd() / "runner" / "__init__.py").is_file()
+        if folder.is_dir() and folder.resolve().parent != home and not is_ours:
             yield Finding(
                 name="packages",
                 detail=f"{folder} bears the name of a package of the runner's",
@@ -170,7 +171,7 @@ def check_redis(settings: RunnerSettings) -> Iterator[Finding]:
         yield Finding(
             name="redis",
             detail=str(error),
-            remedy="start Redis, or correct --redis-url",
+            remedy=_redis_remedy(str(error)),
             code=ExitCode.UNREACHABLE,
         )
         return
@@ -185,6 +186,14 @@ def check_redis(settings: RunnerSettings) -> Iterator[Finding]:
         )
     else:
         yield Finding(name="clock", detail=f"{skew:+.1f} s off Redis' clock")
+
+
+def _redis_remedy(problem: str) -> str:
+    if any(word in problem.lower() for word in ("auth", "password", "username")):
+        return (
+            "put user and password into --redis-url: redis://USER:PASSWORD@HOST:PORT/0"
+        )
+    return "start Redis, or correct --redis-url"
 
 
 def check_api(settings: RunnerSettings) -> Iterator[Finding]:
@@ -236,7 +245,7 @@ def _judge_answer(url: str, account: str, status: int, detail: str) -> Finding:
     reachable = status != 0
     return Finding(
         name="api",
-        detail=f"{url}, account {account}: {status or 'no answer'} {detail}".rstrip(),
+        detail=f"{url}, account {account}: {status or 'no answer:'} {detail}".rstrip(),
         remedy=_REMEDIES.get(status, "look into the server's log"),
         code=ExitCode.USAGE if reachable else ExitCode.UNREACHABLE,
     )
@@ -252,7 +261,11 @@ def check_terminal(settings: RunnerSettings) -> Iterator[Finding]:
         yield Finding(
             name="terminal",
             detail=str(error),
-            remedy="see docs/mt5.md, or run on paper: --terminal paper",
+            remedy=(
+                "correct --feed, or the file of --symbols"
+                if settings.terminal == "paper"
+                else "see docs/mt5.md, or run on paper: --terminal paper"
+            ),
             code=ExitCode.UNREACHABLE,
         )
         return

@@ -45,7 +45,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--version", action="version", version=f"mt5runner {__version__}"
     )
-    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND")
     for name in COMMANDS:
         module = cast("CommandModule", importlib.import_module(f"runner.cli.{name}"))
         command = subparsers.add_parser(
@@ -65,7 +65,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code (`ExitCode`).
     """
-    arguments = build_parser().parse_args(argv)
+    parser = build_parser()
+    arguments = parser.parse_args(argv)
+    if arguments.command is None:
+        parser.print_help(sys.stderr)
+        return ExitCode.USAGE
     # After parsing, so that --help does not wait for it.
     from runner.settings import SettingsError
 

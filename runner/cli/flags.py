@@ -39,7 +39,11 @@ def add_common_flags(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="folder with your strategies and plugins (repeatable)",
     )
-    parser.add_argument("--state-dir", metavar="DIR", help="where state is kept")
+    parser.add_argument(
+        "--state-dir",
+        metavar="DIR",
+        help="where state is kept (default: .mt5runner; dev: a temporary one)",
+    )
     parser.add_argument("--config", metavar="FILE", help="TOML file with settings")
     parser.add_argument("--log-format", choices=["text", "json"], help="default: text")
     parser.add_argument("-v", "--verbose", action="store_true", help="debug lines too")

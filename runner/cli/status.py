@@ -42,7 +42,11 @@ def run(arguments: argparse.Namespace) -> int:
 
     settings = load_settings(arguments)
     if settings.redis_url is None:
-        print("runner status: name Redis: --redis-url or REDIS_URL", file=sys.stderr)
+        print(
+            "runner status: name Redis: --redis-url URL or REDIS_URL; `runner dev` "
+            "prints the one it uses",
+            file=sys.stderr,
+        )
         return ExitCode.USAGE
     from runner.adapters.system_clock import SystemClock
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-
 from runner.core.orders import Position
 from runner.link import Link
 from runner.loop.desk import OrderDesk
@@ -12,8 +10,6 @@ from runner.loop.view import View
 from runner.ports import Clock
 from runner.wire.acks import CommandAck, CommandState
 from runner.wire.commands import Command, CommandAction
-
-log = logging.getLogger("mt5runner.command")
 
 _CLOSES = {CommandAction.FLATTEN, CommandAction.EMERGENCY_STOP}
 _RETRY = 5.0  # seconds between two tries to close what is left
@@ -46,13 +42,6 @@ class Flattener:
 
     def obey(self, command: Command) -> None:
         """Take a command; it is already on disk."""
-        log.warning(
-            "command %s (seq %d) by %s: %s",
-            command.action.value,
-            command.seq,
-            command.issued_by or "?",
-            command.reason or "no reason given",
-        )
         self.command = command
         self._told = None
         self._next_try, self._round = 0.0, []

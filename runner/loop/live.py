@@ -296,6 +296,7 @@ class Loop:
             bars=self._bars,
             closed=self._ledger.closed,
             profit=self._ledger.profit,
+            still_open=Counter(one.symbol for one in self._view.positions or ()),
             balance=None if account is None else account.balance,
             reason=reason,
             error=self._error,

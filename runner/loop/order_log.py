@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from runner.core.orders import Action, OrderRequest, OrderResult, Outcome
+from runner.core.orders import Action, OrderRequest, OrderResult, Outcome, Side
 
 log = logging.getLogger("mt5runner.orders")
 
@@ -21,8 +21,10 @@ class OrderLog:
         """Log what became of *request*."""
         if request.ticket is not None and not self._is_news(request, result):
             return
-        what = f"{request.action.value} {request.side.value} {request.symbol}"
-        if result.outcome is Outcome.FILLED:
+        what = f"{request.action.value} {_direction(request)} {request.symbol}"
+        if result.outcome is Outcome.FILLED and request.action is Action.CLOSE:
+            log.info("%s %.2f at %s", what, result.volume, result.price)
+        elif result.outcome is Outcome.FILLED:
             log.info(
                 "%s %.2f at %s, stop %s, target %s%s",
                 what,
@@ -53,3 +55,12 @@ class OrderLog:
             return False
         self._refused[key] = said
         return True
+
+
+def _direction(request: OrderRequest) -> str:
+    if request.action is Action.OPEN:
+        return request.side.value
+    # Of the position: a close carries the side of its own deal.
+    closes = request.action is Action.CLOSE
+    is_long = (request.side is Side.BUY) != closes
+    return "long" if is_long else "short"

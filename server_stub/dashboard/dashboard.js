@@ -92,7 +92,7 @@ function accountRows(account) {
     strategiesCell(account),
     element("td", beat.equity || beat.current_balance || "–", "number"),
     element("td", beat.open_positions || "–", "number"),
-    element("td", account.last_seen ? new Date(account.last_seen).toLocaleTimeString() : "never"),
+    element("td", beat.timestamp ? new Date(beat.timestamp).toLocaleTimeString() : "none"),
     last,
   );
   last.append(button);

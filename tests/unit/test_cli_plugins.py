@@ -144,4 +144,4 @@ def test_a_folder_that_is_not_there_is_a_failure(run: Run, tmp_path: Path) -> No
     [failure] = found["failures"]
     assert 3 == code
     assert failure["refuses_start"]
-    assert "No such file or directory" in found["start_refused"]
+    assert "expected a folder that can be read" in found["start_refused"]

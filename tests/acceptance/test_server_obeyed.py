@@ -128,3 +128,23 @@ def test_a_command_to_flatten_closes_everything_and_is_acknowledged(
     opened = len(OPENED.findall(running.text))
     bench.admin("POST", "accounts/123456/command/", {"action": "RUN", "reason": "go"})
     helpers.wait_until(lambda: len(OPENED.findall(running.text)) > opened, "trades")
+
+
+def test_a_subscription_that_has_run_out_opens_nothing(bench, redis_url, helpers):
+    """Past `subscription_expiry` a whole market goes by without an entry."""
+    seed = helpers.seed(subscription_expiry="2020-01-01T00:00:00Z")
+    bench.serve("--redis-url", redis_url, seed=seed)
+
+    runner = bench.run(
+        "--redis-url",
+        redis_url,
+        "--speed",
+        "max",
+        "--exit-when-feed-ends",
+        "--feed",
+        helpers.busy_market(bench.folder, bars=300),
+    )
+
+    assert 0 == runner.wait(), runner.text
+    assert "config.subscription_expiry EXPIRED" in runner.text
+    assert [] == OPENED.findall(runner.text)

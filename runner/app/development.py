@@ -70,8 +70,8 @@ def run_development(
         redis_url = stack.enter_context(_redis(settings.runner.redis_url))
         address = stack.enter_context(_server(settings.port, folder, redis_url))
         _introduce(tell, address, redis_url)
-        # The demo's own key, as `runner start` would find it.
-        os.environ.setdefault(f"{PREFIX}API_KEY", DEMO_KEY)
+        # The demo account's own key goes before any key of a real server's.
+        os.environ[f"{PREFIX}API_KEY_{DEMO_ACCOUNT}"] = DEMO_KEY
         runner = attrs.evolve(
             settings.runner,
             accounts=(DEMO_ACCOUNT,),

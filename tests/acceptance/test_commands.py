@@ -126,7 +126,7 @@ def test_a_second_runner_of_an_account_refuses_to_start(bench, redis_url, helper
 
 def test_dev_trades_without_anything_installed(bench, free_port):
     """`runner dev`: no Redis, no server; trades, then ends with exit code 0."""
-    words = ["-m", "runner", "dev", "--exit-after", "15", "--port", str(free_port)]
+    words = ["-m", "runner", "dev", "--exit-after", "20", "--port", str(free_port)]
     runner = bench.start(*words, MT5RUNNER_API_KEY="of another server")
 
     assert 0 == runner.wait(), runner.text

@@ -24,7 +24,7 @@ DEMO: dict[str, Any] = {
             "subscription_status": "ACTIVE",
             "subscription_expiry": "2099-01-25T00:00:00Z",
             "current_balance": "10000.0000",
-            "peak_balance": "10000.0000",
+            "peak_balance": "12000.0000",
             "dd_blocked": False,
             "dd_block_reason": None,
             "risk_config": {
@@ -74,8 +74,9 @@ DEMO: dict[str, Any] = {
         }
     ],
 }
-"""The seed's own example, but for two values that would keep it from trading: the
-seed's subscription ended in 2025, and its balance is 16.7 % below its peak."""
+"""The seed's own example, but for the end of its subscription, which was in 2025 and
+would keep it from trading. Its balance is 16.7 % below its peak: a runner on paper
+counts from its own balance, one on a real account would rightly open nothing."""
 
 
 def plant(store: Store, seed: Any) -> None:

@@ -463,7 +463,7 @@ def test_whatever_is_sent_is_taken_whole_or_refused(sent: dict[str, Any]) -> Non
 
 
 def test_the_demo_is_the_seed_s_example() -> None:
-    """But for the two values that would keep it from trading."""
+    """But for the end of the subscription, which would keep it from trading."""
     store = Store()
     plant(store, DEMO)
     account_, strategy_ = store.account("123456"), store.strategy(1)
@@ -471,10 +471,7 @@ def test_the_demo_is_the_seed_s_example() -> None:
 
     assert account_ is not None
     assert strategy_ is not None
-    able = {
-        "subscription_expiry": "2099-01-25T00:00:00Z",
-        "peak_balance": "10000.0000",
-    }
+    able = {"subscription_expiry": "2099-01-25T00:00:00Z"}
     assert TRADE | able == account_.body()
     assert STRATEGY == strategy_.body()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, cast
 
 from runner.wire.documents import AccountStatus, BotStatus, SubscriptionStatus
@@ -18,7 +18,6 @@ from server_stub.checks import (
     nullable,
     number,
     one_of,
-    suggestion,
     symbols,
     text,
     time,
@@ -66,13 +65,6 @@ STRATEGY: Mapping[str, Check] = {
     "last_optimization_date": nullable(time),
 }
 """Fields of a strategy's document, in the order of the strategy config's body."""
-
-
-def unknown_fields(names: Mapping[str, Any], known: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a line for each of *names* that is not *known*."""
-    for name in names:
-        if name not in known:
-            yield f"$.{name}: unknown field; {suggestion(name, known)}"
 
 
 def account_errors(document: Mapping[str, Any]) -> list[str]:

@@ -256,37 +256,6 @@ def exit_inside_bar(
     return None
 
 
-def exit_on_bar(
-    side: Side,
-    stop_loss: float,
-    take_profit: float,
-    *,
-    open_: float,
-    low: float,
-    high: float,
-    spread: float,
-    slippage: float = 0.0,
-) -> Exit | None:
-    """Return how a position that was open before a bar ends in it; None if not.
-
-    The open first, then the range: :func:`exit_at_quote`, :func:`exit_inside_bar`.
-
-    Args:
-        side: Direction of the position.
-        stop_loss: Price; 0.0 for none.
-        take_profit: Price; 0.0 for none.
-        open_: The bar's first bid.
-        low: The bar's lowest bid.
-        high: The bar's highest bid.
-        spread: Price difference between ask and bid in this bar.
-        slippage: Price difference against a stop.
-    """
-    ask = _noiseless(open_, spread)
-    return exit_at_quote(
-        side, stop_loss, take_profit, open_, ask, slippage
-    ) or exit_inside_bar(side, stop_loss, take_profit, low, high, spread, slippage)
-
-
 def _noiseless(price: float, difference: float) -> float:
     # 1.1 + 0.0001 is 1.1001000000000003, which would miss a level at 1.1001.
     return round(price + difference, _DECIMALS) if difference else price

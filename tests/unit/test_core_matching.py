@@ -13,7 +13,6 @@ from runner.core.matching import (
     ask_price,
     exit_at_quote,
     exit_inside_bar,
-    exit_on_bar,
     fill_at_quote,
     fill_inside_bar,
     levels_from_distances,
@@ -34,6 +33,24 @@ triggers = st.sampled_from(Trigger)
 def price(count: int) -> float:
     """Return *count* points as a price."""
     return round(count * POINT, 5)
+
+
+def exit_on_bar(
+    side: Side,
+    stop_loss: float,
+    take_profit: float,
+    *,
+    open_: float,
+    low: float,
+    high: float,
+    spread: float,
+    slippage: float = 0.0,
+) -> Exit | None:
+    """Put the two phases of a bar together, as the simulated terminal plays them."""
+    ask = ask_price(open_, round(spread / POINT), POINT)
+    return exit_at_quote(
+        side, stop_loss, take_profit, open_, ask, slippage
+    ) or exit_inside_bar(side, stop_loss, take_profit, low, high, spread, slippage)
 
 
 @st.composite

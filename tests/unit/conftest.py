@@ -20,6 +20,7 @@ from runner import (
     OrderResult,
     Outcome,
     Parameters,
+    PendingOrder,
     Position,
     Side,
     Strategy,
@@ -131,6 +132,7 @@ class Terminal:
         self.is_hedging = True
         self.account_now = make_account()
         self.open: dict[int, Position] = {}
+        self.pending: dict[int, PendingOrder] = {}
         self.history_deals: list[Deal] = []
         self.sent: list[OrderRequest] = []
         self.answer: Outcome = Outcome.FILLED
@@ -202,6 +204,11 @@ class Terminal:
             raise UnavailableError("no connection")
         return list(self.open.values()) if self.shows else []
 
+    def orders(self) -> Sequence[PendingOrder]:
+        if not self.is_readable:
+            raise UnavailableError("no connection")
+        return list(self.pending.values())
+
     def deals(self, since: datetime) -> Sequence[Deal]:
         if not self.is_readable:
             raise UnavailableError("no connection")
@@ -224,6 +231,8 @@ class Terminal:
             self.add(request.symbol, request.magic, ticket, request.token)
         elif request.action is Action.CLOSE:
             self.open.pop(ticket, None)
+        elif request.action is Action.CANCEL:
+            self.pending.pop(ticket, None)
         return result
 
     def add(

@@ -12,7 +12,8 @@ from runner.core.account import Account
 from runner.core.orders import Action, Denial, Deny, OrderIntent, Side
 from runner.core.risk import Situation, judge, pause_reasons, trading_state
 from runner.core.settings import TradeConfig
-from runner.core.status import PauseReason, TradingState
+from runner.core.status import PauseReason
+from runner.core.trading_state import TradingState
 from runner.wire.commands import Command, CommandAction
 from runner.wire.heartbeat import ServerHeartbeat
 

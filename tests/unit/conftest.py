@@ -134,6 +134,7 @@ class Terminal:
         self.open: dict[int, Position] = {}
         self.pending: dict[int, PendingOrder] = {}
         self.history_deals: list[Deal] = []
+        self.deals_error = False
         self.sent: list[OrderRequest] = []
         self.answer: Outcome = Outcome.FILLED
         self.error: Exception | None = None
@@ -210,7 +211,7 @@ class Terminal:
         return list(self.pending.values())
 
     def deals(self, since: datetime) -> Sequence[Deal]:
-        if not self.is_readable:
+        if not self.is_readable or self.deals_error:
             raise UnavailableError("no connection")
         return [deal for deal in self.history_deals if deal.time >= since]
 

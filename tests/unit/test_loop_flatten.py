@@ -281,7 +281,7 @@ class Cash:
 
     @hookimpl
     def on_account(self, account: Any) -> None:
-        if ("balance", account.balance) != (self.heard or [None])[-1]:
+        if ("balance", account.balance) not in self.heard[-1:]:
             self.heard.append(("balance", account.balance))
 
 
@@ -446,7 +446,7 @@ def test_the_account_shows_flattening_and_then_the_guards_own_state(world, guard
     world.terminal.answer = Outcome.REJECTED
     guard.demands, guard.denies = Demand(code="LIMIT", close=(1,)), True
     world.cycle()
-    assert TradingState.FLATTENING is world.loop.gate.state
+    during = world.loop.gate.state
 
     world.terminal.answer = Outcome.FILLED
     world.cycle(30)
@@ -454,7 +454,8 @@ def test_the_account_shows_flattening_and_then_the_guards_own_state(world, guard
     world.cycle()
 
     assert {} == world.terminal.open
-    assert TradingState.LATCHED is world.loop.gate.state
+    after = world.loop.gate.state
+    assert [TradingState.FLATTENING, TradingState.LATCHED] == [during, after]
 
 
 def test_a_demanded_stop_is_moved_once(world, guard):

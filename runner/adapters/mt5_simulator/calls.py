@@ -22,6 +22,8 @@ from runner.adapters.mt5_simulator.faults import (
     Fault,
     Faults,
     FillPart,
+    Hang,
+    HungError,
     LoseReply,
     Refuse,
     Run,
@@ -96,6 +98,8 @@ class Caller:
             raise CallFailedError(fault.code)
         elif isinstance(fault, LoseReply):
             return fault
+        elif isinstance(fault, Hang):
+            raise HungError(fault.seconds)
         elif fault is not None:
             if name != "order_send":
                 raise ValueError(f"{name}: {fault} is a fault of order_send only")
@@ -143,6 +147,8 @@ def call(
             return result
 
         functools.update_wrapper(function, method)
+        # What a caller in another process returns when it cannot ask.
+        vars(function)["failed"] = failed
         return function
 
     return decorate

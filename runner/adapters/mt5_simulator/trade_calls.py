@@ -17,12 +17,6 @@ from runner.adapters.mt5_simulator.faults import (
     Refuse,
     Slip,
 )
-    Answer,
-    Delay,
-    FillPart,
-    Refuse,
-    Slip,
-)
 from runner.adapters.mt5_simulator.history import Archive
 from runner.adapters.mt5_simulator.market import NoRateError
 from runner.adapters.mt5_simulator.structs import (

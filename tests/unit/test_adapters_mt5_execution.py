@@ -808,12 +808,12 @@ def test_missing_stop_is_added() -> None:
 def test_missing_stop_that_cannot_be_added_is_cried_out(
     answer: Answer | int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The result and the log say that a position is open without its stop."""
+    """The order is not done before its stop stands; result and log say so."""
     setup = case(executes(sl=0.0), answer)
 
     result = setup.send()
 
-    assert (Outcome.FILLED, 0.0) == (result.outcome, result.stop_loss)
+    assert (Outcome.UNKNOWN, 0.0) == (result.outcome, result.stop_loss)
     assert "POSITION 5 IS WITHOUT A STOP" in result.message
     assert "set the stop 1.09712 by hand" in result.message
     assert [logging.CRITICAL] == [record.levelno for record in caplog.records]

@@ -226,6 +226,8 @@ class Lookup:
         # Some brokers cut comments or drop them. Orders are sent one at a time, so a
         # record of this magic since then can be no other's.
         sent_ms = self._sent_ms.get(request.token)
+        if sent_ms is None and request.placed_at is not None:
+            sent_ms = self._time.wall(request.placed_at) * 1000
         return (
             sent_ms is not None
             and time_msc >= sent_ms - _SLACK_MS

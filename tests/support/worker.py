@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import time
+import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -182,6 +183,8 @@ def fork(plan: Plan, work: Callable[[WholeRunner], Any]) -> int:
         runner.strategy("Busy", {MAGIC_SYMBOL: BusyParameters()})
         result_file(plan).write_text(json.dumps(work(runner)))
         code = 0
+    except BaseException:  # of the child, which must not come back into the test
+        traceback.print_exc()
     finally:
         os._exit(code)
 
@@ -236,4 +239,5 @@ def settle(runner: WholeRunner) -> dict[str, Any]:
         "unresolved": [request.token for request in runner.desk.unresolved],
         "heartbeat": runner.heartbeat.get("open_positions"),
         "codes": runner.codes,
+        "error": runner.view.error,
     }

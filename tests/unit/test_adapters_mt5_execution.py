@@ -815,7 +815,7 @@ def test_missing_stop_that_cannot_be_added_is_cried_out(
 
     assert (Outcome.UNKNOWN, 0.0) == (result.outcome, result.stop_loss)
     assert "POSITION 5 IS WITHOUT A STOP" in result.message
-    assert "set the stop 1.09712 by hand" in result.message
+    assert "stop 1.09712 is tried again, or set it by hand" in result.message
     assert [logging.CRITICAL] == [record.levelno for record in caplog.records]
     assert sum(setup.clock.waits) < 2
 

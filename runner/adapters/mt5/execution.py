@@ -316,7 +316,8 @@ class Execution:
             )
         message = (
             f"POSITION {position.ticket} IS WITHOUT A STOP, it could not be added: "
-            f"{added.message}; it is tried again, or close it by hand"
+            f"{added.message}; stop {levels.stop_loss} is tried again, or set it "
+            "by hand"
         )
         if position.ticket not in self._bare:
             self._bare.add(position.ticket)

@@ -184,7 +184,7 @@ class TradeCalls(Caller):
         if isinstance(fault, Answer):
             self.server.send(request)
             return self.server.answer(request, Execution(retcode=fault.retcode))
-        if isinstance(fault, FillBare):
+        if isinstance(fault, FillBare) and request.action == mt5.TRADE_ACTION_DEAL:
             request = TradeRequest(
                 0.0 if name in _LEVELS else value
                 for name, value in zip(request.__match_args__, request, strict=True)

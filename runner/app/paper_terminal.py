@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.adapters.mt5_simulator.client import RemoteTerminal
+from runner.adapters.mt5_simulator.fault_file import FaultFileError, read_faults
 from runner.adapters.mt5_simulator.pipe import key_file, make_key, read_key
 from runner.adapters.mt5_simulator.service import TerminalService
 from runner.adapters.system_clock import SystemClock
@@ -28,6 +29,7 @@ def run_paper_terminal(
     settings: RunnerSettings,
     port: int,
     *,
+    faults: str | None,
     verbose: bool,
     stop: StopRequest,
     tell: Callable[[str], None],
@@ -37,6 +39,7 @@ def run_paper_terminal(
     Args:
         settings: The feed, the account and the folder of the key.
         port: Where to listen on this machine; 0 takes a free one.
+        faults: JSON file with failures on purpose; None for none.
         verbose: Whether debug lines are logged too.
         stop: Through which it is told to stop.
         tell: Takes the line that says where it listens.
@@ -45,12 +48,18 @@ def run_paper_terminal(
         The exit code.
 
     Raises:
-        SettingsError: If the feed, the port or the key cannot be used.
+        SettingsError: If the feed, the faults, the port or the key cannot be used.
     """
     account = settings.accounts[0]
     set_up(settings.log_format, account, verbose=verbose)
     clock = SystemClock()
     market = make_market(settings, account, clock)
+    if faults is not None:
+        try:
+            market.terminal.faults = read_faults(Path(faults))
+        except FaultFileError as error:
+            raise SettingsError(f"--faults {error}") from None
+        log.warning("calls of this terminal fail on purpose, as %s says", faults)
     path = key_file(Path(settings.state_dir))
     try:
         service = TerminalService(market.terminal, key=make_key(path), port=port)

@@ -42,6 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--server-timezone", metavar="ZONE", help="IANA zone of the broker's clock"
     )
+    parser.add_argument(
+        "--faults", metavar="FILE", help="JSON with failures on purpose, for tests"
+    )
     add_common_flags(parser)
 
 
@@ -60,6 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
     return run_paper_terminal(
         settings,
         arguments.port,
+        faults=arguments.faults,
         verbose=arguments.verbose,
         stop=stop,
         tell=lambda line: print(line, flush=True),

@@ -6,12 +6,19 @@ last error and its own view of whether it is connected; account and market are o
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import logging
+import socket
 import threading
 from collections.abc import Callable
 from multiprocessing import AuthenticationError
-from multiprocessing.connection import Connection, Listener
+from multiprocessing.connection import (
+    Connection,
+    Listener,
+    answer_challenge,
+    deliver_challenge,
+)
 from typing import Any, Final, Protocol
 
 from runner.adapters.mt5_simulator import pipe
@@ -56,13 +63,15 @@ class TerminalService:
         self, terminal: SimulatedTerminal, *, key: bytes, port: int = 0
     ) -> None:
         self._terminal = terminal
-        self._listener = Listener((pipe.HOST, port), authkey=key)
+        self._key = key
+        self._listener = Listener((pipe.HOST, port))
         self._stopping = threading.Event()
         self.port: int = self._listener.address[1]
         self.lock = threading.Lock()
-        threading.Thread(
+        self._acceptor = threading.Thread(
             target=self._accept, name="mt5runner-terminal", daemon=True
-        ).start()
+        )
+        self._acceptor.start()
 
     def play(self, player: Player, stopped: Callable[[], bool]) -> None:
         """Let the market go on until *stopped*; a feed that ended leaves it closed.
@@ -84,22 +93,40 @@ class TerminalService:
     def close(self) -> None:
         """Stop listening; connections end with the process."""
         self._stopping.set()
+        # Closing a socket does not wake the thread that waits at it; a visitor does.
+        with contextlib.suppress(OSError):
+            socket.create_connection((pipe.HOST, self.port)).close()
+        self._acceptor.join()
         self._listener.close()
 
     def _accept(self) -> None:
-        while not self._stopping.is_set():
+        while True:
             try:
                 connection = self._listener.accept()
-            except (OSError, EOFError, AuthenticationError) as error:
-                if not self._stopping.is_set():
-                    log.warning("a connection was refused: %r", error)
+            except OSError as error:
+                log.warning("a connection broke before it was made: %r", error)
                 continue
+            if self._stopping.is_set():
+                connection.close()
+                return
+            # A program that freezes while it says who it is must not keep others out.
             threading.Thread(
-                target=self._serve,
+                target=self._welcome,
                 args=(connection,),
                 name="mt5runner-connection",
                 daemon=True,
             ).start()
+
+    def _welcome(self, connection: Connection) -> None:
+        try:
+            deliver_challenge(connection, self._key)
+            answer_challenge(connection, self._key)
+        except (OSError, EOFError, AuthenticationError) as error:
+            log.warning("a connection was refused: %s", str(error) or "it ended")
+        else:
+            self._serve(connection)
+        finally:
+            connection.close()
 
     def _serve(self, connection: Connection) -> None:
         terminal = copy.copy(self._terminal)
@@ -114,8 +141,6 @@ class TerminalService:
             threading.Event().wait(hung.seconds)
         except (OSError, EOFError):
             log.info("a program is gone")
-        finally:
-            connection.close()
 
     def _answer(self, terminal: SimulatedTerminal, call: Any) -> pipe.Reply:
         value: Any = None

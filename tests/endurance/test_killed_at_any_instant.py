@@ -6,13 +6,13 @@ import os
 import random
 import signal
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from terminal_process import TerminalProcess, Truth
+from terminal_process import TerminalProcess
+from terminal_truth import ENTRY, agree, check
 from worker import Killer, Plan, fork, run, settle, wait_for
 
 from runner.adapters.mt5_simulator.faults import (
@@ -32,9 +32,8 @@ pytestmark = [
     pytest.mark.timeout(3600),
 ]
 
-KILLS = int(os.environ.get("MT5RUNNER_KILLS", "60"))
+KILLS = int(os.environ.get("MT5RUNNER_KILLS", "40"))
 SEED = int(os.environ.get("MT5RUNNER_SEED", "20260302"))
-_ENTRY = 0
 
 LIVES = {"open": 1, "protect": 3, "close a part": 4, "close": 6}
 """Whose life is looked at: what is sent on that bar, counted from the start."""
@@ -64,30 +63,6 @@ def terminal(request: pytest.FixtureRequest) -> Iterator[TerminalProcess]:
     made = TerminalProcess(**getattr(request, "param", {}))
     yield made
     made.close()
-
-
-def check(truth: Truth, *, bare_allowed: bool = False) -> None:
-    """Assert what must hold at the terminal at every instant.
-
-    Where the broker itself fills without the stop, it stands a moment later.
-    """
-    entries = Counter(
-        comment for comment, entry, _ in truth.deals if entry == _ENTRY and comment
-    )
-    assert [] == [token for token, count in entries.items() if count > 1], "sent twice"
-    assert len(truth.positions) <= 1, "two positions of one strategy"
-    bare = [ticket for ticket, held in truth.positions.items() if not held[3]]
-    assert bare_allowed or not bare, "a position without its stop"
-
-
-def agree(found: dict[str, Any], truth: Truth) -> None:
-    """Assert that what a runner believes is what stands at the terminal."""
-    positions = {
-        str(ticket): [held[2], held[3]] for ticket, held in truth.positions.items()
-    }
-    assert positions == found["positions"]
-    assert [] == found["unresolved"]
-    assert str(len(positions)) == found["heartbeat"]
 
 
 # -- every step ------------------------------------------------------------------------
@@ -139,7 +114,7 @@ def _kill_at(
 
     run(plan(3), _until_bar(terminal, 8))
     check(terminal.truth())
-    entries = [deal for deal in terminal.truth().deals if deal[1] == _ENTRY]
+    entries = [deal for deal in terminal.truth().deals if deal[1] == ENTRY]
     assert entries, "it never trades again"
     terminal.close()
     return steps or []
@@ -174,7 +149,7 @@ def _next_bar(terminal: TerminalProcess, killer: Killer) -> Callable[[Any], list
     [
         ({}, "fair"),
         ({}, "foul"),
-        ({"cut_comments": True}, "fair"),
+        ({"drops_comments": True}, "fair"),
         ({"options": {"hedging": False}}, "foul"),
     ],
     indirect=["terminal"],
@@ -199,7 +174,7 @@ def test_killed_at_random_instants_under_a_busy_strategy(
             _let_loose(terminal, SEED + number, is_foul=is_foul)
     _all_is_well(terminal, tmp_path, KILLS)
     truth = terminal.truth()
-    entries = sum(1 for _, entry, _ in truth.deals if entry == _ENTRY)
+    entries = sum(1 for _, entry, _ in truth.deals if entry == ENTRY)
     print(
         f"\n{weather}: {KILLS} kills (MT5RUNNER_SEED={SEED}), {entries} entries, "
         f"{len(truth.deals)} deals, {truth.phases} phases of the market"

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from multiprocessing.connection import Connection
 from typing import Any
 
-import attrs
+from terminal_truth import Truth, truth_of
 
 from runner import Bar, Timeframe
 from runner.adapters.mt5_simulator.client import RemoteTerminal
@@ -44,30 +44,13 @@ class Waves:
             price, at, number = close, at + timedelta(minutes=1), number + 1
 
 
-@attrs.frozen(slots=True)
-class Truth:
-    """What stands at the terminal, and what ever happened there.
-
-    Attributes:
-        positions: Ticket to comment, magic, volume and stop.
-        orders: Tickets of pending orders.
-        deals: Comment of the opening order, entry and volume of every deal.
-        phases: How often the market moved.
-    """
-
-    positions: Mapping[int, tuple[str, int, float, float]]
-    orders: tuple[int, ...]
-    deals: tuple[tuple[str, int, float], ...]
-    phases: int
-
-
 class TerminalProcess:
     """Runs a terminal in a child process, until `close`.
 
     Args:
         options: Of the `SimulatedTerminal`.
         warm_up: Bars that are history at the start.
-        cut_comments: Whether the broker keeps no comments.
+        drops_comments: Whether the broker keeps no comments.
     """
 
     def __init__(
@@ -75,7 +58,7 @@ class TerminalProcess:
         *,
         options: Mapping[str, Any] | None = None,
         warm_up: int = 30,
-        cut_comments: bool = False,
+        drops_comments: bool = False,
     ) -> None:
         self.key = secrets.token_hex(16).encode()
         ours, theirs = multiprocessing.Pipe()
@@ -83,7 +66,7 @@ class TerminalProcess:
         self.pid = os.fork()
         if not self.pid:  # the child
             ours.close()
-            _run(theirs, self.key, dict(options or {}), warm_up, cut_comments)
+            _run(theirs, self.key, dict(options or {}), warm_up, drops_comments)
         theirs.close()
         self.port: int = self._pipe.recv()
 
@@ -127,12 +110,12 @@ def _run(
     key: bytes,
     options: dict[str, Any],
     warm_up: int,
-    cut_comments: bool,
+    drops_comments: bool,
 ) -> None:
     try:
         terminal = SimulatedTerminal(**options)
-        if cut_comments:
-            _cut_comments(terminal)
+        if drops_comments:
+            drop_comments(terminal)
         driver = drive(terminal, Waves())
         for _ in range(2 * warm_up):
             driver.advance()
@@ -168,30 +151,13 @@ def _obey(
             elif what == "faults":
                 terminal.faults = argument
             elif what == "truth":
-                answer = _truth(terminal, phases)
+                answer = truth_of(terminal, phases)
             else:
                 goes_on = what == "go"
         pipe.send(answer)
 
 
-def _truth(terminal: SimulatedTerminal, phases: int) -> Truth:
-    account = terminal.account
-    return Truth(
-        positions={
-            held.ticket: (held.comment, held.magic, held.volume, held.sl)
-            for held in account.positions.values()
-        },
-        orders=tuple(account.orders),
-        deals=tuple(
-            (deal.comment, deal.entry, deal.volume)
-            for deal in account.history.deals.between(0, 2**31)
-            if deal.type in {0, 1}
-        ),
-        phases=phases,
-    )
-
-
-def _cut_comments(terminal: SimulatedTerminal) -> None:
+def drop_comments(terminal: SimulatedTerminal) -> None:
     """Let the broker drop every comment, as some do."""
     desk = terminal.server
     keep = desk.send

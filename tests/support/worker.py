@@ -183,7 +183,7 @@ def fork(plan: Plan, work: Callable[[WholeRunner], Any]) -> int:
         runner.strategy("Busy", {MAGIC_SYMBOL: BusyParameters()})
         result_file(plan).write_text(json.dumps(work(runner)))
         code = 0
-    except BaseException:  # of the child, which must not come back into the test
+    except BaseException:  # noqa: BLE001 - of the child, which must not come back
         traceback.print_exc()
     finally:
         os._exit(code)
@@ -231,6 +231,7 @@ def settle(runner: WholeRunner) -> dict[str, Any]:
         quiet = quiet + 1 if settled else 0
         if quiet > 3:
             break
+    runner.cycle(2, seconds=31.0)  # so that the heartbeat is a new one
     return {
         "positions": {
             str(position.ticket): [position.volume, position.stop_loss]

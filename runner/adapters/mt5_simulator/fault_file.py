@@ -2,10 +2,7 @@
 
 ::
 
-    {
-      "seed": 7,
-      "weather": {"order_send": [{"fault": "LoseReply", "probability": 0.1}]}
-    }
+    {"seed": 7, "weather": {"order_send": [{"fault": "LoseReply", "probability": 0.1}]}}
 
 or ``{"schedule": {"positions_get": {"200": {"fault": "Hang"}}}}``: the faults of
 :mod:`runner.adapters.mt5_simulator.faults` by name, with their attributes.

@@ -27,7 +27,7 @@ from runner.adapters.mt5_simulator.faults import (
 from runner.adapters.mt5_simulator.terminal import SimulatedTerminal
 from runner.testing import FakeClock
 
-EXAMPLES = int(os.environ.get("MT5RUNNER_SCHEDULES", "60"))
+EXAMPLES = int(os.environ.get("MT5RUNNER_SCHEDULES", "200"))
 SEED = int(os.environ.get("MT5RUNNER_SEED", "20260302"))
 _BARS = 10
 _WARM_UP = 30

@@ -19,6 +19,7 @@ from runner.adapters.mt5_simulator.faults import (
     Answer,
     Disconnect,
     Fail,
+    Fault,
     FillBare,
     FillPart,
     LoseReply,
@@ -38,7 +39,7 @@ SEED = int(os.environ.get("MT5RUNNER_SEED", "20260302"))
 LIVES = {"open": 1, "protect": 3, "close a part": 4, "close": 6}
 """Whose life is looked at: what is sent on that bar, counted from the start."""
 
-FOUL = {
+FOUL: dict[str, dict[Fault, float]] = {
     "order_send": {
         LoseReply(): 0.1,
         Answer(10012): 0.1,
@@ -93,12 +94,12 @@ def _kill_at(
     terminal = TerminalProcess()
     database = tmp_path / f"{life}-{number}-{after}.db"
 
-    def plan(start: int, killer: Killer | None = None) -> Plan:
+    def plan(start: int, killer: Killer | None = None, speed: float = 500.0) -> Plan:
         return Plan(
             terminal=terminal,
             database=database,
             number=start,
-            speed=500.0,
+            speed=speed,
             killer=killer,
         )
 
@@ -108,7 +109,7 @@ def _kill_at(
     assert (steps is None) is (number is not None), "killed, or not, as planned"
     check(terminal.truth())
 
-    found = run(plan(2), settle)
+    found = run(plan(2, speed=2000.0), settle)
     agree(found, terminal.truth())
     check(terminal.truth())
 
@@ -204,7 +205,7 @@ def _all_is_well(terminal: TerminalProcess, tmp_path: Path, number: int) -> None
         terminal=terminal,
         database=tmp_path / "worker.db",
         number=10_000 + number,
-        speed=200.0,
+        speed=2000.0,
     )
     found = run(plan, settle)
     truth = terminal.truth()

@@ -104,13 +104,13 @@ def _number(name: str, text: str) -> int:
 
 def _table(name: str, planned: Any) -> dict[str, Any]:
     if not isinstance(planned, dict):
-        raise ValueError(f"{name}: expected numbers of calls with faults")
+        raise TypeError(f"{name}: expected numbers of calls with faults")
     return planned  # pyright: ignore[reportUnknownVariableType] - of JSON
 
 
 def _list(name: str, planned: Any) -> list[Any]:
     if not isinstance(planned, list):
-        raise ValueError(f"{name}: expected a list of faults with probabilities")
+        raise TypeError(f"{name}: expected a list of faults with probabilities")
     return planned  # pyright: ignore[reportUnknownVariableType] - of JSON
 
 
@@ -126,7 +126,7 @@ def _fault(where: str, fault: Any) -> Fault:
     match fault:
         case {"fault": str(name), **fields} if name in _KINDS:
             try:
-                made: Fault = _KINDS[name](**fields)
+                made: Fault = _KINDS[name](**{str(k): v for k, v in fields.items()})
             except (TypeError, ValueError) as error:
                 raise ValueError(f"{where}: {name}: {error}") from None
             if isinstance(made, faults.TradeFault) and not where.startswith(

@@ -28,7 +28,7 @@ def load_each(
     flags: Mapping[str, Any],
     environ: Mapping[str, str],
     config_file: str | None = None,
-) -> tuple[RunnerSettings, ...]:
+) -> Sequence[RunnerSettings]:
     """Put the settings of every account that runs together.
 
     Args:
@@ -93,15 +93,15 @@ def _shared_terminals(each: Sequence[RunnerSettings]) -> Iterable[str]:
     if len(live) < 2:  # noqa: PLR2004 - one shares with nobody
         return
     paths: dict[str, str] = {}
-    logins: dict[tuple[int | str, str | None], str] = {}
+    logins: dict[tuple[str, str | None], str] = {}
     for one in live:
         (account,) = one.accounts
         place = f"settings.account.{account}"
-        login = (one.mt5_login or account.lstrip("0"), one.mt5_server)
-        holder = logins.setdefault((str(login[0]), login[1]), account)
+        login = str(one.mt5_login or account)
+        holder = logins.setdefault((login, one.mt5_server), account)
         if holder != account:
             yield (
-                f"{place}.mt5_login: {login[0]} is account {holder}'s too; two workers "
+                f"{place}.mt5_login: {login} is account {holder}'s too; two workers "
                 "would trade one account: correct it, or remove one of the two"
             )
         if not one.mt5_path:

@@ -252,12 +252,13 @@ def read_sources(
     """
     file = _read_toml(Path(config_file)) if config_file else {}
     sections = _sections(file.pop("account", {}))
-    if "accounts" in file:
+    listed = file.get("accounts")
+    if isinstance(listed, list):
         for account in sections:
-            if account not in file["accounts"]:
+            if account not in listed:
                 raise SettingsError(
-                    f"settings.account.{account}: not among accounts = "
-                    f"{list(file['accounts'])}; add it there, or remove the section"
+                    f"settings.account.{account}: not among accounts = {listed}; "
+                    "add it there, or remove the section"
                 )
     above = dict(_from_environment(environ))
     above |= {name: value for name, value in flags.items() if value is not None}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def load_settings(arguments: argparse.Namespace, **more: Any) -> RunnerSettings:
 
 def load_account_settings(
     arguments: argparse.Namespace, **more: Any
-) -> tuple[RunnerSettings, ...]:
+) -> Sequence[RunnerSettings]:
     """Put flags, environment and file together for each account that runs.
 
     Args:

@@ -8,6 +8,7 @@ import os
 import re
 import signal
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -43,7 +44,7 @@ class Fleet:
             "heartbeat_interval = 1",
             "frozen_after = 10",
         ]
-        self.supervisor = None
+        self.supervisor: Any = None
 
     def start(self, sections, *flags):
         file = self.bench.folder / "fleet.toml"

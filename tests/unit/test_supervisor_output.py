@@ -99,12 +99,12 @@ def test_lines_of_many_threads_stay_whole():
     """The supervisor's own lines and those of each worker come from threads."""
     stream = io.StringIO()
     printer = Printer(stream)
-    threads = [
-        threading.Thread(
-            target=lambda name=name: [printer.write(f"{name * 50}\n") for _ in "x" * 99]
-        )
-        for name in "abc"
-    ]
+
+    def write(name: str) -> None:
+        for _ in range(99):
+            printer.write(f"{name * 50}\n")
+
+    threads = [threading.Thread(target=write, args=(name,)) for name in "abc"]
     for thread in threads:
         thread.start()
     for thread in threads:

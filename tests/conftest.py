@@ -235,7 +235,7 @@ def hook_arguments() -> dict[str, dict[str, Any]]:
             "account": account,
             "positions": (),
             "orders": (),
-            "magics": (9,),
+            "magics": frozenset({9}),
             "config": config,
             "now": now,
         },

@@ -80,18 +80,17 @@ class Ledger:
             now: The market's time, UTC-aware.
         """
         account, positions = self._view.account, self._view.positions
-        if account is None or positions is None or now < _FIRST_DATE:
-            return []  # before the first quote nobody knows where to begin
-        if self._before is None or self._since is None:
-            return self._begin(account, positions, now)
+        if account is None or positions is None:
+            return []
         self._note_losses(positions)
+        if self._before is None or self._since is None:
+            # Before the first quote nobody knows where to begin.
+            return [] if now < _FIRST_DATE else self._begin(account, now)
         if not self._losses and _money(account) == _money(self._before):
             return []
         return self._explain(self._before)
 
-    def _begin(
-        self, account: Account, positions: Sequence[Position], now: datetime
-    ) -> list[Deal]:
+    def _begin(self, account: Account, now: datetime) -> list[Deal]:
         self._since = now - _LOOK_BACK
         try:
             deals = self._broker.deals(self._since)
@@ -99,7 +98,7 @@ class Ledger:
             self._view.forget_account(f"the account's deals cannot be read: {error}")
             return []
         self._before = account
-        self._open = {position.ticket: position for position in positions}
+        self._losses.clear()
         return self._take(deals)
 
     def _note_losses(self, positions: Sequence[Position]) -> None:

@@ -44,7 +44,7 @@ def _is_log_line(text: str, account: str, log_format: str) -> bool:
         return False
     try:
         fields = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):  # not JSON, or nested without end
         return False
     return bool(fields.get("account") == account)
 

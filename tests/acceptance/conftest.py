@@ -45,6 +45,7 @@ class Process:
         environ: Mapping[str, str],
         cwd: Path,
         python: str,
+        output: int | None = None,
     ) -> None:
         self.log = log
         inherited = {
@@ -55,7 +56,7 @@ class Process:
         with log.open("ab") as file:
             self.process = subprocess.Popen(
                 [python, "-P", *words],
-                stdout=file,
+                stdout=file if output is None else output,
                 stderr=subprocess.STDOUT,
                 env=inherited | {"PYTHONUNBUFFERED": "1"} | dict(environ),
                 cwd=cwd,
@@ -107,11 +108,11 @@ class Bench:
         self.address = ""
         self.python = sys.executable
 
-    def start(self, *words: str, **environ: str) -> Process:
-        """Start a command such as ``-m runner start``."""
+    def start(self, *words: str, output: int | None = None, **environ: str) -> Process:
+        """Start a command such as ``-m runner start``, its output to a file."""
         number = len(self.processes)
         log = self.folder / f"process-{number}.log"
-        process = Process(words, log, environ, self.folder, self.python)
+        process = Process(words, log, environ, self.folder, self.python, output)
         self.processes.append(process)
         return process
 

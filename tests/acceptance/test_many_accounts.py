@@ -46,14 +46,14 @@ class Fleet:
         ]
         self.supervisor: Any = None
 
-    def start(self, sections, *flags):
+    def start(self, sections, *flags, output=None):
         file = self.bench.folder / "fleet.toml"
         lines = [*self.common]
         for account, settings in sections.items():
             lines += [f"[account.{account}]", *settings]
         file.write_text("\n".join(lines) + "\n")
         words = ("-m", "runner", "start", "--config", str(file), *flags)
-        self.supervisor = self.bench.start(*words, **KEYS)
+        self.supervisor = self.bench.start(*words, output=output, **KEYS)
         return self.supervisor
 
     def beat(self, account):
@@ -223,6 +223,25 @@ def test_a_second_ctrl_c_kills_what_does_not_stop(fleet):
     assert ExitCode.INTERRUPTED == supervisor.wait()
     assert "supervisor: 101: killed" in supervisor.text
     assert not any(map(is_alive, pids.values()))
+
+
+def test_a_log_that_nobody_reads_any_more_ends_nothing(fleet):
+    """The reader of the pipe is gone: all trade on, and stop when they are asked."""
+    reader, writer = os.pipe()
+    supervisor = fleet.start(PLAIN, output=writer)
+    os.close(writer)
+    pids = fleet.wait_for_beats(*ACCOUNTS)
+    os.close(reader)
+
+    os.kill(pids["101"], signal.SIGKILL)  # so that there is something to say
+    fleet.helpers.wait_until(
+        lambda: fleet.pid("101") not in {0, pids["101"]}, "a new process"
+    )
+    fleet.wait_for_newer_beat("102")
+
+    assert pids["102"] == fleet.pid("102")
+    supervisor.stop(within=60)
+    assert ["DOWN"] * 3 == [fleet.beat(one)["bot_status"] for one in ACCOUNTS]
 
 
 def test_doctor_checks_each_account_of_the_file(fleet, bench, helpers):

@@ -34,6 +34,7 @@ def test_what_a_worker_logs_stands_as_it_is(log_format):
         (b"caf\xe9 \xff\n", "caf\\xe9 \\xff"),
         (b"\n", ""),
         (b"{broken json\n", "{broken json"),
+        (b'{"a":' * 9_999 + b"\n", '{"a":{"a":'),
         (b"{}\n", "{}"),
         (b'{"account": "8"}\n', '{"account": "8"}'),
         (b"12:30:05 INFO    8 orders: another's line\n", "12:30:05 INFO    8 orders"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import signal
 import sys
 import threading
@@ -170,6 +171,26 @@ def test_a_worker_that_prints_much_is_never_held_up_by_a_full_pipe(megabytes):
     text = b"".join(read)
     assert size == text.count(b"x")
     assert [b"\xff\xfe\n", b"end"] == read[-2:]
+
+
+def test_the_last_words_of_a_crash_in_native_code_are_heard():
+    """A library that takes the process down still says where it was."""
+    crash = "import ctypes; print('before'); ctypes.string_at(0)"
+    run = Run({"a": in_turn(crash, "print('again')")})
+
+    assert ExitCode.DONE == run.supervisor.run()
+    text = "".join(line for _, line in run.lines)
+    assert text.startswith("before\n")
+    assert re.search(r"(?i)fatal.*\n(.*\n)*.*most recent call first", text)
+    assert text.endswith("again\n")
+
+
+def test_a_traceback_is_heard_to_its_end():
+    """Its last line says what was wrong."""
+    run = Run({"a": in_turn("raise ValueError('the reason')", "")})
+
+    assert ExitCode.DONE == run.supervisor.run()
+    assert ("a", "ValueError: the reason\n") == run.lines[-1]
 
 
 def test_a_grandchild_that_holds_the_pipe_holds_up_nobody():

@@ -107,12 +107,13 @@ class Bench:
         self.processes: list[Process] = []
         self.address = ""
         self.python = sys.executable
+        self.output: int | None = None  # where commands print; None for their file
 
-    def start(self, *words: str, output: int | None = None, **environ: str) -> Process:
-        """Start a command such as ``-m runner start``, its output to a file."""
+    def start(self, *words: str, **environ: str) -> Process:
+        """Start a command such as ``-m runner start``."""
         number = len(self.processes)
         log = self.folder / f"process-{number}.log"
-        process = Process(words, log, environ, self.folder, self.python, output)
+        process = Process(words, log, environ, self.folder, self.python, self.output)
         self.processes.append(process)
         return process
 

@@ -46,14 +46,14 @@ class Fleet:
         ]
         self.supervisor: Any = None
 
-    def start(self, sections, *flags, output=None):
+    def start(self, sections, *flags):
         file = self.bench.folder / "fleet.toml"
         lines = [*self.common]
         for account, settings in sections.items():
             lines += [f"[account.{account}]", *settings]
         file.write_text("\n".join(lines) + "\n")
         words = ("-m", "runner", "start", "--config", str(file), *flags)
-        self.supervisor = self.bench.start(*words, output=output, **KEYS)
+        self.supervisor = self.bench.start(*words, **KEYS)
         return self.supervisor
 
     def beat(self, account):
@@ -228,7 +228,8 @@ def test_a_second_ctrl_c_kills_what_does_not_stop(fleet):
 def test_a_log_that_nobody_reads_any_more_ends_nothing(fleet):
     """The reader of the pipe is gone: all trade on, and stop when they are asked."""
     reader, writer = os.pipe()
-    supervisor = fleet.start(PLAIN, output=writer)
+    fleet.bench.output = writer
+    supervisor = fleet.start(PLAIN)
     os.close(writer)
     pids = fleet.wait_for_beats(*ACCOUNTS)
     os.close(reader)

@@ -113,7 +113,7 @@ def test_the_readme_shows_the_smallest_strategy_as_it_is() -> None:
 
 def test_each_settings_file_of_the_documentation_can_be_used(tmp_path: Path) -> None:
     """With its sections, and with what it says to plugins."""
-    accounts = []
+    accounts: list[str] = []
     for number, text in enumerate(_blocks(DOCS / "cli.md", "toml")):
         file = tmp_path / f"{number}.toml"
         file.write_text(text)

@@ -137,14 +137,14 @@ def test_what_cannot_be_used_is_named_with_its_place_in_the_file(text, message, 
 
 def test_every_error_of_every_section_is_told_at_once(write):
     """Nobody mends a file line by line."""
-    file = write("[account.1]\nspeeed = 1\nmt5_login = 1.5\n[account.2]\nx = 1\n")
+    file = write("[account.1]\nfedd = 1\nmt5_login = 1.5\n[account.2]\nx = 1\n")
 
     with pytest.raises(SettingsError) as refused:
         load_each({}, {}, file)
 
     assert [
         "settings.account.1.mt5_login",
-        "settings.account.1.speeed",
+        "settings.account.1.fedd",
         "settings.account.2.x",
     ] == sorted(line.split(":")[0] for line in str(refused.value).splitlines())
 

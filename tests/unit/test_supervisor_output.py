@@ -31,7 +31,7 @@ def test_what_a_worker_logs_stands_as_it_is(log_format):
     [
         (b'  File "bot.py", line 3, in on_bar\n', '  File "bot.py", line 3, in on_bar'),
         (b"Fatal Python error: Segmentation fault\n", "Fatal Python error: Seg"),
-        (b"caf\xe9 \xff\n", "caf\\xe9 \\xff"),
+        (b"no text: \xe9 \xff\n", "no text: \\xe9 \\xff"),
         (b"\n", ""),
         (b"{broken json\n", "{broken json"),
         (b'{"a":' * 9_999 + b"\n", '{"a":{"a":'),

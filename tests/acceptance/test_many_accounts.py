@@ -126,6 +126,63 @@ def test_accounts_of_one_file_run_each_with_its_own_and_stop_in_order(fleet):
         assert ended > supervisor.text.rindex(f" {account} app: ")
 
 
+PACKAGE = """
+import sys
+from runner.adapters.mt5_simulator.terminal import SimulatedTerminal
+
+class Package(SimulatedTerminal):
+    def initialize(self, *words, **named):
+        print("initialize", words, sorted(named))
+        return super().initialize(*words, **named)
+
+account = int(sys.argv[sys.argv.index("--worker") + 1])
+sys.modules[__name__] = Package(login=account, server="Live", balance=float(account))
+"""
+"""In place of the package that exists on Windows only: a terminal for each worker."""
+
+
+def test_live_accounts_run_each_on_its_own_terminal(fleet, monkeypatch):
+    """Two accounts and a lone one: each is given its path, and none shares one."""
+    folder = fleet.bench.folder / "windows"
+    folder.mkdir()
+    (folder / "MetaTrader5.py").write_text(PACKAGE)
+    inherited = os.environ.get("PYTHONPATH", "")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(folder), inherited]))
+    live = {
+        "101": ["terminal = 'mt5'", "mt5_path = 'C:/one/t.exe'"],
+        "102": ["terminal = 'mt5'", "mt5_path = 'C:/two/t.exe'"],
+    }
+
+    supervisor = fleet.start(live)
+    fleet.wait_for_beats("101", "102")
+
+    balances = [float(fleet.beat(one)["current_balance"]) for one in ("101", "102")]
+    assert [101.0, 102.0] == balances
+    assert 0 == supervisor.stop(within=60)
+    for account, name in {"101": "one", "102": "two"}.items():
+        assert f" {account} output: initialize ('C:/{name}/t.exe'" in supervisor.text
+
+    alone = fleet.start(live, "--account", "102")
+    alone.wait_for("supervisor: 102: started")
+    assert fleet.wait_for_beats("102")["102"] != alone.process.pid
+    assert 0 == alone.stop(within=60)
+
+
+def test_two_live_accounts_on_one_terminal_do_not_start(fleet):
+    """One line names both, however the path is written."""
+    supervisor = fleet.start(
+        {
+            "101": ["terminal = 'mt5'", "mt5_path = 'C:/one/t.exe'"],
+            "102": ["terminal = 'mt5'", r"mt5_path = 'c:\ONE\T.exe'"],
+        }
+    )
+
+    assert ExitCode.USAGE == supervisor.wait()
+    (line,) = supervisor.text.splitlines()
+    assert "settings.account.102.mt5_path" in line
+    assert "account 101's terminal too" in line
+
+
 def test_a_killed_worker_is_started_again_and_the_others_never_notice(fleet):
     """Its account is its own again at once; the others' processes are the same."""
     supervisor = fleet.start(PLAIN)

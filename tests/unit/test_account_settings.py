@@ -143,8 +143,8 @@ def test_every_error_of_every_section_is_told_at_once(write):
         load_each({}, {}, file)
 
     assert [
-        "settings.account.1.mt5_login",
         "settings.account.1.fedd",
+        "settings.account.1.mt5_login",
         "settings.account.2.x",
     ] == sorted(line.split(":")[0] for line in str(refused.value).splitlines())
 

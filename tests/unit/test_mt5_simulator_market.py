@@ -383,6 +383,18 @@ def test_trade_ticks_are_none_here() -> None:
 
 
 @pytest.mark.behaviour("7", "D")
+@pytest.mark.parametrize(("count", "error"), [(1_000_000, 1), (0, -2), (-1, -2)])
+def test_any_number_of_ticks_may_be_asked_for(count: int, error: int) -> None:
+    """The documentation's example asks for 100,000: maxbars limits bars alone."""
+    terminal = make(0, 1)
+
+    ticks = terminal.copy_ticks_from("EURUSD", NOON, count, mt5.COPY_TICKS_ALL)
+
+    assert (error == 1) == (ticks is not None)
+    assert error == terminal.last_error()[0]
+
+
+@pytest.mark.behaviour("7", "D")
 def test_unknown_tick_flags_are_refused() -> None:
     """Flags are one of the three COPY_TICKS constants."""
     assert make(0).copy_ticks_from("EURUSD", 1, 5, 99) is None

@@ -40,7 +40,7 @@ SOURCES: Final = {
     "I": "inference from W and D",
     "K": "general knowledge, not verified",
 }
-AT_LEAST: Final = 250
+AT_LEAST: Final = 251
 """Rules that are pinned; raise it with the number, never lower it."""
 
 

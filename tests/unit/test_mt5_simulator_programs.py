@@ -68,6 +68,8 @@ def run(
 def test_connection(run: Any) -> None:
     """initialize, version, terminal_info, login good and bad, shutdown, last_error."""
     assert [
+        "MetaTrader5 package author:  MetaQuotes Ltd.",
+        "MetaTrader5 package version:  5.0.6231",
         "(500, 6231, '27 Sep 2026')",
         "Simulated terminal True True 6231",
         "connected to account #25115284",

@@ -248,6 +248,13 @@ def test_asdict_is_shallow(terminal: SimulatedTerminal) -> None:
     assert isinstance(checked._asdict()["request"], structs.TradeRequest)
 
 
+@pytest.mark.behaviour("9", "W", "D")
+def test_module_says_its_version_and_its_author() -> None:
+    """The documentation's examples begin by printing both."""
+    assert SURFACE["module_version"] == module.__version__
+    assert "MetaQuotes Ltd." == module.__author__
+
+
 @pytest.mark.behaviour("2", "W")
 def test_module_functions_share_one_terminal() -> None:
     """The module stands over one terminal of the process, as the real one does."""

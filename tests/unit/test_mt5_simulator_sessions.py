@@ -353,7 +353,7 @@ def test_wrong_sessions_are_refused_with_their_path(
         resolve_symbols({"EURUSD": {"sessions": table}})
 
 
-def test_misspelt_sessions_are_recognised() -> None:
+def test_sessions_nearly_spelt_are_recognised() -> None:
     """A near miss says which field was meant."""
     with pytest.raises(SymbolsError, match="did you mean sessions"):
-        resolve_symbols({"EURUSD": {"sesions": {}}})
+        resolve_symbols({"EURUSD": {"session": {}}})

@@ -1,8 +1,10 @@
 """The simulated server's clock over the changes of 2026: no bar lost, none twice.
 
 New York changes on 8 March at 07:00 UTC and on 1 November at 06:00 UTC, Prague on
-29 March and on 25 October at 01:00 UTC, all on Sundays. Tags name where a rule is
-from: [D] official documentation, [F] field reports, [K] general knowledge.
+29 March and on 25 October at 01:00 UTC, all on Sundays.
+
+The mark ``behaviour`` names the section and the source of a rule; see
+``test_mt5_simulator_behaviour.py``.
 """
 
 from __future__ import annotations
@@ -127,6 +129,7 @@ CHANGES = [
 ]
 
 
+@pytest.mark.behaviour("6", "D")
 @pytest.mark.parametrize(
     ("zone", "midnight", "opens"),
     [
@@ -149,7 +152,7 @@ CHANGES = [
 def test_day_begins_at_the_servers_midnight(
     zone: str, midnight: str, opens: str
 ) -> None:
-    """The last quote before it is of yesterday's bar, the next opens today's [D]."""
+    """The last quote before it is of yesterday's bar, the next opens today's."""
     terminal = new(zone)
     for moment in (at(midnight) - timedelta(seconds=1), at(midnight)):
         terminal.quote("EURUSD", 1.1, 1.1001, moment)
@@ -223,6 +226,7 @@ def test_hour_that_comes_twice_goes_into_its_bar() -> None:
     ) == tuple(hour)[1:6]
 
 
+@pytest.mark.behaviour("7", "F")
 @pytest.mark.parametrize(
     ("zone", "monday", "h1", "h4", "days"),
     [
@@ -245,7 +249,7 @@ def test_hour_that_comes_twice_goes_into_its_bar() -> None:
 def test_week_of_currencies_has_its_bars(
     zone: str, monday: str, h1: int, h4: int, days: int
 ) -> None:
-    """From Sunday 17:00 in New York to Friday 17:00, by the server's clock [F]."""
+    """From Sunday 17:00 in New York to Friday 17:00, by the server's clock."""
     start = at(monday) - 2 * DAY
     terminal, made = played(
         zone, start.replace(tzinfo=None).isoformat(), 7, at_weekends=False
@@ -260,6 +264,7 @@ def test_week_of_currencies_has_its_bars(
     assert [h1, h4, days] == counts
 
 
+@pytest.mark.behaviour("7", "F")
 @pytest.mark.parametrize(
     ("zone", "monday", "first"),
     [
@@ -277,7 +282,7 @@ def test_week_of_currencies_has_its_bars(
     ],
 )
 def test_week_of_currencies_opens(zone: str, monday: str, first: str) -> None:
-    """The first bar of the week, where America and Europe change on other days [F]."""
+    """The first bar of the week, where America and Europe change on other days."""
     start = at(monday) - 2 * DAY
     terminal, _ = played(
         zone, start.replace(tzinfo=None).isoformat(), 3, at_weekends=False
@@ -286,11 +291,12 @@ def test_week_of_currencies_opens(zone: str, monday: str, first: str) -> None:
     assert first == shown(rates(terminal, Timeframe.H1)["time"][0])
 
 
+@pytest.mark.behaviour("7", "D")
 @pytest.mark.parametrize(("zone", "friday", "sunday", "forward"), CHANGES)
 def test_ranges_meet_without_a_gap(
     zone: str, friday: str, sunday: str, forward: int
 ) -> None:
-    """Ranges that end and begin on every hour of the change add up to the whole [D]."""
+    """Ranges that end and begin on every hour of the change add up to the whole."""
     terminal, _ = played(zone, friday, 4)
     first, last = wall(friday) - 86_400, wall(sunday) + 3 * 86_400
     whole = terminal.copy_rates_range("EURUSD", mt5.TIMEFRAME_M15, first, last)
@@ -318,9 +324,10 @@ def test_ranges_meet_without_a_gap(
         assert ticks[ticks["time"] >= middle].tolist() == onward.tolist()
 
 
+@pytest.mark.behaviour("7", "W")
 @pytest.mark.parametrize(("zone", "friday", "sunday", "forward"), CHANGES)
 def test_ticks_never_go_back(zone: str, friday: str, sunday: str, forward: int) -> None:
-    """Every phase leaves a tick, in order of time and of milliseconds [W]."""
+    """Every phase leaves a tick, in order of time and of milliseconds."""
     terminal, made = played(zone, friday, 4)
 
     ticks = terminal.copy_ticks_range("EURUSD", 1, 2**31 - 1, mt5.COPY_TICKS_ALL)
@@ -376,6 +383,7 @@ def test_bars_of_ticks_are_neither_lost_nor_twice(
     assert {60, 60 + max(0, forward)} == set(np.diff(bars["time"]).tolist())
 
 
+@pytest.mark.behaviour("6", "D")
 @pytest.mark.parametrize(
     ("zone", "opened", "until", "nights"),
     [
@@ -413,7 +421,7 @@ def test_bars_of_ticks_are_neither_lost_nor_twice(
 def test_nights_are_the_servers(
     zone: str, opened: str, until: str, nights: int
 ) -> None:
-    """Swap accrues at the server's midnight, three times on Wednesday [D]."""
+    """Swap accrues at the server's midnight, three times on Wednesday."""
     terminal = new(zone)
     terminal.quote("EURUSD", 1.1, 1.1001, at(opened))
     terminal.order_send({"action": 1, "symbol": "EURUSD", "volume": 1.0, "type": 0})
@@ -442,6 +450,7 @@ def test_nights_do_not_depend_on_how_often_quotes_come(zone: str, start: str) ->
     assert held.swap < -28
 
 
+@pytest.mark.behaviour("6", "D")
 @pytest.mark.parametrize(
     ("zone", "placed", "lapses"),
     [
@@ -455,7 +464,7 @@ def test_nights_do_not_depend_on_how_often_quotes_come(zone: str, start: str) ->
 def test_day_order_lapses_at_the_servers_midnight(
     zone: str, placed: str, lapses: str
 ) -> None:
-    """Also at the end of the day that is an hour shorter or longer [D]."""
+    """Also at the end of the day that is an hour shorter or longer."""
     terminal = new(zone)
     terminal.quote("EURUSD", 1.1, 1.1001, at(placed))
     terminal.order_send(
@@ -476,11 +485,12 @@ def test_day_order_lapses_at_the_servers_midnight(
     assert 0 == terminal.orders_total()
 
 
+@pytest.mark.behaviour("6", "D")
 @pytest.mark.parametrize(("zone", "friday", "sunday", "forward"), CHANGES)
 def test_deals_stay_in_order_of_time(
     zone: str, friday: str, sunday: str, forward: int
 ) -> None:
-    """A deal an hour over the change: every one is found by its time, in order [D]."""
+    """A deal an hour over the change: every one is found by its time, in order."""
     terminal = new(zone)
     for hour in range(72):
         terminal.quote("EURUSD", 1.1, 1.1001, at(friday) + timedelta(hours=hour))

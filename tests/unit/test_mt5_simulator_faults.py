@@ -71,8 +71,9 @@ def test_failed_reading_is_none_not_empty() -> None:
     assert 1 == len(terminal.positions_get() or ())
 
 
+@pytest.mark.behaviour("3", "W")
 def test_false_is_the_failure_of_functions_that_return_bool() -> None:
-    """symbol_select and initialize are False, not None [W]."""
+    """symbol_select and initialize are False, not None."""
     terminal = make("symbol_select", 1, Fail(-10001))
 
     assert terminal.symbol_select("EURUSD") is False
@@ -81,8 +82,9 @@ def test_false_is_the_failure_of_functions_that_return_bool() -> None:
     assert -10003 == terminal.last_error()[0]
 
 
+@pytest.mark.behaviour("3", "I")
 def test_lost_reply_leaves_an_unknown_outcome() -> None:
-    """The order was executed, but the answer is None with -10002 [I]."""
+    """The order was executed, but the answer is None with -10002."""
     terminal = make("order_send", 1, LoseReply())
 
     assert terminal.order_send(BUY) is None
@@ -91,8 +93,9 @@ def test_lost_reply_leaves_an_unknown_outcome() -> None:
     assert "token" == held.comment
 
 
+@pytest.mark.behaviour("4", "D")
 def test_refusal_executes_nothing() -> None:
-    """Any return code can be had, such as a requote that passes [D]."""
+    """Any return code can be had, such as a requote that passes."""
     terminal = make("order_send", 1, Refuse(10004))
 
     refused = terminal.order_send(BUY)
@@ -105,9 +108,10 @@ def test_refusal_executes_nothing() -> None:
     assert 10009 == again.retcode
 
 
+@pytest.mark.behaviour("4", "W")
 @pytest.mark.parametrize("retcode", sorted(COMMENTS))
 def test_every_return_code_can_be_had(retcode: int) -> None:
-    """With its comment, whether the request was executed or not [W]."""
+    """With its comment, whether the request was executed or not."""
     refused = make("order_send", 1, Refuse(retcode))
     answered = make("order_send", 1, Answer(retcode))
 
@@ -121,9 +125,10 @@ def test_every_return_code_can_be_had(retcode: int) -> None:
     assert (0, 1) == (refused.positions_total(), answered.positions_total())
 
 
+@pytest.mark.behaviour("3", "W")
 @pytest.mark.parametrize("code", sorted(TEXTS))
 def test_every_error_code_can_be_had(code: int) -> None:
-    """With its text, for a call that does nothing and for one that did its work [W]."""
+    """With its text, for a call that does nothing and for one that did its work."""
     for fault, positions in ((Fail(code), 0), (LoseReply(code), 1)):
         terminal = make("order_send", 1, fault)
 
@@ -132,8 +137,9 @@ def test_every_error_code_can_be_had(code: int) -> None:
         assert positions == terminal.positions_total()
 
 
+@pytest.mark.behaviour("4", "D")
 def test_timeout_may_have_executed() -> None:
-    """10012 is an unknown outcome: here the position is there [D]."""
+    """10012 is an unknown outcome: here the position is there."""
     terminal = make("order_send", 1, Answer(10012))
 
     answer = terminal.order_send(BUY)
@@ -143,8 +149,9 @@ def test_timeout_may_have_executed() -> None:
     assert 1 == terminal.positions_total()
 
 
+@pytest.mark.behaviour("4", "D")
 def test_accepted_order_may_tell_neither_deal_nor_price() -> None:
-    """10008 only says that it was accepted: read the position back [D]."""
+    """10008 only says that it was accepted: read the position back."""
     terminal = make("order_send", 1, Answer(10008))
 
     answer = terminal.order_send(BUY)
@@ -153,11 +160,12 @@ def test_accepted_order_may_tell_neither_deal_nor_price() -> None:
     assert (10008, 0, 0.0) == (answer.retcode, answer.deal, answer.price)
 
 
+@pytest.mark.behaviour("4", "D")
 @pytest.mark.parametrize(
     ("share", "volume"), [(0.5, 0.15), (0.001, 0.01), (0.99, 0.29)]
 )
 def test_order_may_be_filled_in_part(share: float, volume: float) -> None:
-    """10010 with the volume that was executed, in whole steps [D]."""
+    """10010 with the volume that was executed, in whole steps."""
     terminal = make("order_send", 1, FillPart(share))
 
     result = terminal.order_send(BUY)
@@ -171,12 +179,13 @@ def test_order_may_be_filled_in_part(share: float, volume: float) -> None:
     assert [volume] == [held.volume for held in terminal.positions_get() or ()]
 
 
+@pytest.mark.behaviour("9", "K")
 @pytest.mark.parametrize(
     ("points", "side", "price"),
     [(3, 0, 1.10013), (3, 1, 1.09997), (-2, 0, 1.10008), (-2, 1, 1.10002)],
 )
 def test_one_order_may_slip(points: float, side: int, price: float) -> None:
-    """Its fill is that many points worse, or better; the next one's is not [K]."""
+    """Its fill is that many points worse, or better; the next one's is not."""
     terminal = make("order_send", 1, Slip(points))
 
     slipped = terminal.order_send({**BUY, "type": side})
@@ -201,9 +210,10 @@ def test_slip_comes_on_top_of_the_slippage() -> None:
     assert 1.10015 == result.price
 
 
+@pytest.mark.behaviour("9", "K")
 @pytest.mark.parametrize(("deviation", "retcode"), [(4, 10004), (5, 10009)])
 def test_slip_beyond_the_deviation_is_a_requote(deviation: int, retcode: int) -> None:
-    """Instant execution never fills outside of what the request allows [K]."""
+    """Instant execution never fills outside of what the request allows."""
     instant = {"EURUSD": {"trade_exemode": 1}}
     terminal = make("order_send", 1, Slip(5), symbols=instant)
 
@@ -226,6 +236,7 @@ def played(fault: Fault) -> tuple[SimulatedTerminal, BarDriver]:
     return terminal, driver
 
 
+@pytest.mark.behaviour("4", "F")
 @pytest.mark.parametrize(
     ("delay", "phases"),
     [
@@ -237,7 +248,7 @@ def played(fault: Fault) -> tuple[SimulatedTerminal, BarDriver]:
     ],
 )
 def test_market_goes_on_while_an_order_is_on_its_way(delay: Delay, phases: int) -> None:
-    """The fill has the quote that the order finds when it arrives [F]."""
+    """The fill has the quote that the order finds when it arrives."""
     terminal, _ = played(delay)
     other, driver = played(Refuse(10006))
     for _ in range(phases):
@@ -254,8 +265,9 @@ def test_market_goes_on_while_an_order_is_on_its_way(delay: Delay, phases: int) 
     assert (delay.milliseconds or 60_000 * (phases // 2) + 59_999) == passed
 
 
+@pytest.mark.behaviour("4", "D")
 def test_stop_may_be_on_the_wrong_side_when_the_order_arrives() -> None:
-    """What was good when it was sent is verified when it is executed [D]."""
+    """What was good when it was sent is verified when it is executed."""
     terminal, driver = played(Delay(phases=400))
     tick = terminal.symbol_info_tick("EURUSD")
     assert tick is not None
@@ -290,8 +302,9 @@ def test_phases_need_a_feed() -> None:
         terminal.order_send(BUY)
 
 
+@pytest.mark.behaviour("1", "W")
 def test_order_that_is_no_request_is_not_delayed() -> None:
-    """What the module refuses itself never leaves: no time passes [W]."""
+    """What the module refuses itself never leaves: no time passes."""
     terminal = make("order_send", 1, Delay(milliseconds=93))
     before = terminal.market.time_msc
 
@@ -316,8 +329,9 @@ def test_slip_is_a_number(points: float) -> None:
         Slip(points)
 
 
+@pytest.mark.behaviour("3", "F")
 def test_exited_terminal_fails_every_call_until_initialize() -> None:
-    """Nothing reconnects by itself: shutdown and initialize are the bot's [F]."""
+    """Nothing reconnects by itself: shutdown and initialize are the bot's."""
     terminal = make("account_info", 2, Disconnect())
     terminal.order_send(BUY)
 

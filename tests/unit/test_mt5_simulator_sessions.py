@@ -1,6 +1,7 @@
 """When the simulated market is open, and what happens while it is not.
 
-Tags name where a rule is from: [F] field reports, [K] general knowledge.
+The mark ``behaviour`` names the section and the source of a rule; see
+``test_mt5_simulator_behaviour.py``.
 """
 
 from __future__ import annotations
@@ -66,6 +67,7 @@ def last_deal(terminal: SimulatedTerminal) -> TradeDeal:
     return deals[-1]
 
 
+@pytest.mark.behaviour("7", "K")
 @pytest.mark.parametrize(
     ("symbol", "time", "is_open"),
     [
@@ -83,7 +85,7 @@ def last_deal(terminal: SimulatedTerminal) -> TradeDeal:
     ],
 )
 def test_usual_sessions_are_a_brokers(symbol: str, time: str, is_open: bool) -> None:
-    """Pairs from Monday to Friday, metals with a daily break, coins always [K]."""
+    """Pairs from Monday to Friday, metals with a daily break, coins always."""
     terminal = SimulatedTerminal(server_zone=UTC_SERVER, usual_sessions=True)
     terminal.pass_time(at(time))
 
@@ -98,8 +100,9 @@ def test_market_never_closes_unless_asked() -> None:
     assert 10009 == send(terminal).retcode
 
 
+@pytest.mark.behaviour("4", "D", "K")
 def test_closed_symbol_answers_10018_to_every_request() -> None:
-    """Open, close, protect, place, change and remove: all are refused [D,K]."""
+    """Open, close, protect, place, change and remove: all are refused."""
     terminal = make(usual_sessions=True)
     opened = send(terminal, sl=1.09)
     placed = send(terminal, action=5, type=2, price=1.05, type_filling=2)
@@ -119,8 +122,9 @@ def test_closed_symbol_answers_10018_to_every_request() -> None:
     assert (1, 1) == (terminal.positions_total(), terminal.orders_total())
 
 
+@pytest.mark.behaviour("4", "D")
 def test_check_says_closed_too() -> None:
-    """`order_check` and `order_send` refuse alike [D]."""
+    """`order_check` and `order_send` refuse alike."""
     terminal = make(usual_sessions=True)
     terminal.pass_time(at("2026-01-17T10:00"))
 
@@ -132,8 +136,9 @@ def test_check_says_closed_too() -> None:
     assert (10018, "Market closed") == (checked.retcode, checked.comment)
 
 
+@pytest.mark.behaviour("7", "F")
 def test_last_quote_stays_over_the_weekend() -> None:
-    """Nothing tells a closed market but the age of its tick [F]."""
+    """Nothing tells a closed market but the age of its tick."""
     terminal = make(usual_sessions=True)
     before = terminal.symbol_info_tick("EURUSD")
 
@@ -145,8 +150,9 @@ def test_last_quote_stays_over_the_weekend() -> None:
     assert 4 == info.trade_mode
 
 
+@pytest.mark.behaviour("9", "K")
 def test_stop_after_a_gap_is_filled_at_the_first_quote() -> None:
-    """Monday opens below the stop: the fill is Monday's quote, not the level [K]."""
+    """Monday opens below the stop: the fill is Monday's quote, not the level."""
     terminal = make(usual_sessions=True)
     send(terminal, sl=1.095)
 
@@ -160,6 +166,7 @@ def test_stop_after_a_gap_is_filled_at_the_first_quote() -> None:
     )
 
 
+@pytest.mark.behaviour("9", "K")
 @pytest.mark.parametrize(
     ("fields", "quoted", "opened"),
     [
@@ -170,7 +177,7 @@ def test_stop_after_a_gap_is_filled_at_the_first_quote() -> None:
 def test_quote_outside_of_the_sessions_fills_nothing(
     fields: dict[str, Any], quoted: tuple[float, float], opened: tuple[float, float]
 ) -> None:
-    """It is shown, but an order waits for the first quote within a session [K]."""
+    """It is shown, but an order waits for the first quote within a session."""
     terminal = make(usual_sessions=True)
     send(terminal, action=5, type_filling=2, **fields)
 
@@ -184,8 +191,9 @@ def test_quote_outside_of_the_sessions_fills_nothing(
     assert opened[1] == last_deal(terminal).price
 
 
+@pytest.mark.behaviour("9", "K")
 def test_no_stop_out_while_the_market_is_closed() -> None:
-    """Only what can be traded is closed: the rest waits for its market [K]."""
+    """Only what can be traded is closed: the rest waits for its market."""
     terminal = make(usual_sessions=True, balance=1000.0)
     send(terminal, volume=0.5)
 
@@ -199,8 +207,9 @@ def test_no_stop_out_while_the_market_is_closed() -> None:
     assert (0, 6) == (terminal.positions_total(), last_deal(terminal).reason)
 
 
+@pytest.mark.behaviour("9", "K")
 def test_order_lapses_in_a_closed_market() -> None:
-    """Expiration is the clock's, not the market's [K]."""
+    """Expiration is the clock's, not the market's."""
     terminal = make(usual_sessions=True)
     day = {"type_time": 1, "type_filling": 2}
     send(terminal, action=5, type=2, price=1.05, **day)
@@ -210,8 +219,9 @@ def test_order_lapses_in_a_closed_market() -> None:
     assert 0 == terminal.orders_total()
 
 
+@pytest.mark.behaviour("9", "K")
 def test_symbols_file_gives_a_symbol_its_own_sessions() -> None:
-    """They are in force anyhow, and the other symbols stay open [K]."""
+    """They are in force anyhow, and the other symbols stay open."""
     terminal = make({day: ["08:00-12:00", "13:00-17:30"] for day in WEEKDAYS})
     terminal.symbol_select("GBPUSD")
 
@@ -228,8 +238,9 @@ def test_symbols_file_gives_a_symbol_its_own_sessions() -> None:
     assert 10009 == send(terminal, symbol="GBPUSD").retcode
 
 
+@pytest.mark.behaviour("7", "D", "F")
 def test_sessions_follow_the_servers_clock() -> None:
-    """Monday 00:00 in New York + 7 hours is Sunday 22:00 UTC in winter [D,F]."""
+    """Monday 00:00 in New York + 7 hours is Sunday 22:00 UTC in winter."""
     terminal = SimulatedTerminal(usual_sessions=True)
 
     for time, is_open in (
@@ -342,7 +353,7 @@ def test_wrong_sessions_are_refused_with_their_path(
         resolve_symbols({"EURUSD": {"sessions": table}})
 
 
-def test_misspelt_sessions_are_recognised() -> None:
+def test_sessions_nearly_spelt_are_recognised() -> None:
     """A near miss says which field was meant."""
     with pytest.raises(SymbolsError, match="did you mean sessions"):
-        resolve_symbols({"EURUSD": {"sesions": {}}})
+        resolve_symbols({"EURUSD": {"session": {}}})

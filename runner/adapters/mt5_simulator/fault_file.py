@@ -62,7 +62,8 @@ def read_faults(path: Path) -> Faults:
 
 def _plan(plan: Any) -> Faults:
     match plan:
-        case {"schedule": dict(calls), **rest} if not rest:
+        case {"schedule": dict(), **rest} if not rest:
+            calls: dict[str, Any] = plan["schedule"]
             return Schedule(
                 {
                     _function(name): {
@@ -72,7 +73,8 @@ def _plan(plan: Any) -> Faults:
                     for name, planned in calls.items()
                 }
             )
-        case {"weather": dict(calls), "seed": int(seed), **rest} if not rest:
+        case {"weather": dict(), "seed": int(seed), **rest} if not rest:
+            calls = plan["weather"]
             return Weather(
                 seed,
                 {

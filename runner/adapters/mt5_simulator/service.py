@@ -66,7 +66,7 @@ class TerminalService:
         self._key = key
         self._listener = Listener((pipe.HOST, port))
         self._stopping = threading.Event()
-        self.port: int = self._listener.address[1]
+        self.port = int(self._listener.address[1])
         self.lock = threading.Lock()
         self._acceptor = threading.Thread(
             target=self._accept, name="mt5runner-terminal", daemon=True

@@ -119,10 +119,15 @@ def holdings(
         Strategy id to symbols, each once.
     """
     found: dict[int, dict[str, None]] = {}
-    for one in (*positions, *orders, *unresolved):
-        owner = owners.get(one.magic)
+    held = [
+        *((one.magic, one.symbol) for one in positions),
+        *((one.magic, one.symbol) for one in orders),
+        *((one.magic, one.symbol) for one in unresolved),
+    ]
+    for magic, symbol in held:
+        owner = owners.get(magic)
         if owner is not None:
-            found.setdefault(owner, {})[one.symbol] = None
+            found.setdefault(owner, {})[symbol] = None
     return {owner: tuple(symbols) for owner, symbols in found.items()}
 
 

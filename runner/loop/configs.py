@@ -134,8 +134,8 @@ class Configs:
         except PluginError as error:
             return self._refuse(scope, config, [f"$.bot_strategy_class: {error}"], now)
         if collision := self._roster.collision(config.bot_strategy_id):
-            errors = [f"$.bot_strategy_id: {collision}"]
-            return self._refuse(scope, config, errors, now)
+            reason = f"$.bot_strategy_id: {collision}"
+            return self._refuse(scope, config, [reason], now)
         if config.is_pair_trading:
             reason = "$.is_pair_trading: this version trades single symbols only"
             return self._refuse(scope, config, [reason], now)

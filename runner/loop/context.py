@@ -8,7 +8,7 @@ from typing import Any
 
 from runner.core.account import Account
 from runner.core.market import SymbolSpec, Tick, Timeframe
-from runner.core.orders import Position
+from runner.core.orders import PendingOrder, Position
 from runner.core.series import BarSeries
 from runner.loop.view import View
 from runner.ports import UnavailableError
@@ -96,6 +96,21 @@ class Context:
             for position in positions
             if position.magic == self.magic
             and (symbol is None or position.symbol == symbol)
+        ]
+
+    def orders(self, symbol: str | None = None) -> Sequence[PendingOrder]:
+        """This strategy's own pending orders.
+
+        Raises:
+            UnavailableError: If they are unknown.
+        """
+        orders = self._view.orders
+        if orders is None:
+            raise UnavailableError(f"pending orders are unknown: {self._view.error}")
+        return [
+            order
+            for order in orders
+            if order.magic == self.magic and symbol in (None, order.symbol)
         ]
 
     def is_flat(self, symbol: str) -> bool:

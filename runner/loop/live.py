@@ -34,6 +34,7 @@ from runner.loop.stop import StopRequest
 from runner.loop.summary import Summary
 from runner.loop.trader import Trader
 from runner.loop.view import Batch, View
+from runner.loop.waiting import WaitingOrders
 from runner.ports import Broker, Clock, FeedError, StateStore
 from runner.strategy import Strategy
 from runner.wire.acks import TRADE_FIELD
@@ -110,6 +111,14 @@ class Loop:
         self._trader = Trader(
             view=view, host=host, configs=configs, gate=self.gate, desk=desk
         )
+        self._waiting = WaitingOrders(
+            view=view,
+            host=host,
+            configs=configs,
+            gate=self.gate,
+            roster=roster,
+            clock=clock,
+        )
         self._reporter = Reporter(
             view=view,
             host=host,
@@ -178,7 +187,13 @@ class Loop:
         self._desk.settle()
         self._settle_accounts()
         self._judge()
-        self.flattener.work({**self.gate.demands, **self._restart.demands})
+        self.flattener.work(
+            {
+                **self.gate.demands,
+                **self._restart.demands,
+                **self._waiting.demands,
+            }
+        )
         for batch in bars:
             self._on_bars(batch)
         if ticks:

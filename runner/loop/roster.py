@@ -188,7 +188,11 @@ class Roster:
             }
 
     def _holds(self, member: Member) -> bool:
-        return self._view.positions is None or bool(member.held)
+        positions, orders = self._view.positions, self._view.orders
+        if positions is None or orders is None:
+            return True
+        magic = member.context.magic
+        return bool(member.held) or any(order.magic == magic for order in orders)
 
     def _engage(self, record: StrategyRecord, config: StrategyConfig) -> Member:
         strategy_id = config.bot_strategy_id

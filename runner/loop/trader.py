@@ -78,7 +78,7 @@ class Trader:
         own: list[Deny] = []
         guards: list[Denial] = []
         if intent.increases_exposure:
-            own += self._by_config(member, intent.symbol, known.config)
+            own += member.against_entry(intent.symbol, known.config)
             own += self._by_account(member, intent.symbol, known, is_stale=is_stale)
             guards += self._host.check_symbol(
                 symbol=known.spec, config=known.config, now=self._view.now
@@ -118,21 +118,6 @@ class Trader:
             raise UnavailableError(f"{intent.symbol}: {error}") from None
         return _Known(account=account, config=config, tick=tick, spec=spec)
 
-    def _by_config(
-        self, member: Member, symbol: str, config: TradeConfig
-    ) -> list[Deny]:
-        """List what the server's configs say against an opening."""
-        found: list[Deny] = []
-        if member.is_leaving:
-            found.append(Deny("STRATEGY_NOT_ACTIVE", "the server chose another one"))
-        if member.config.bot_status != "ACTIVE":
-            found.append(Deny("STRATEGY_PAUSED", member.config.bot_status))
-        if symbol not in config.trade_config.enabled_symbols:
-            found.append(Deny("SYMBOL_NOT_ENABLED", symbol))
-        if not member.may_enter(symbol):
-            found.append(Deny("SYMBOL_NOT_ALLOWED", symbol))
-        return found
-
     def _by_account(
         self, member: Member, symbol: str, known: _Known, *, is_stale: bool
     ) -> list[Deny]:
@@ -170,6 +155,14 @@ class Trader:
     def _send(self, member: Member, intent: OrderIntent) -> None:
         if intent.action is Action.OPEN:
             self._desk.open(intent, magic=member.context.magic)
+            return
+        if intent.action is Action.PLACE:
+            self._desk.place(intent, magic=member.context.magic)
+            return
+        if intent.action is Action.CANCEL:
+            for order in member.context.orders(intent.symbol):
+                if intent.ticket in (None, order.ticket):
+                    self._desk.cancel(order, strategy=intent.strategy)
             return
         for position in member.context.positions(intent.symbol):
             if intent.ticket is not None and position.ticket != intent.ticket:

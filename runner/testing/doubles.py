@@ -9,7 +9,7 @@ from typing import Any
 
 from runner.core.account import Account
 from runner.core.market import Bar, SymbolSpec, Tick, Timeframe
-from runner.core.orders import Position
+from runner.core.orders import PendingOrder, Position
 from runner.core.series import BarSeries
 
 
@@ -75,6 +75,7 @@ class FakeContext:
         symbols: Symbol to its rules.
         ticks: Symbol to its latest quote.
         open_positions: What the strategy holds.
+        pending_orders: What it has waiting.
         strategy_id: The server's id.
     """
 
@@ -92,6 +93,7 @@ class FakeContext:
         self.symbols = {symbol.name: symbol for symbol in symbols}
         self.ticks: dict[str, Tick] = {}
         self.open_positions: list[Position] = []
+        self.pending_orders: list[PendingOrder] = []
         self.strategy_id: int | None = 1
         self._series: dict[str, BarSeries] = {}
 
@@ -120,6 +122,10 @@ class FakeContext:
     def positions(self, symbol: str | None = None) -> Sequence[Position]:
         """Return what the strategy holds, in *symbol* or in all."""
         return [one for one in self.open_positions if symbol in (None, one.symbol)]
+
+    def orders(self, symbol: str | None = None) -> Sequence[PendingOrder]:
+        """Return what the strategy has waiting, in *symbol* or in all."""
+        return [one for one in self.pending_orders if symbol in (None, one.symbol)]
 
     def is_flat(self, symbol: str) -> bool:
         """Say whether the strategy holds nothing in *symbol*."""

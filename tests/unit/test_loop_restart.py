@@ -217,7 +217,7 @@ def test_a_replaced_strategy_goes_on_managing_after_a_restart(world, eager):
 def test_what_nobody_manages_is_told_for_as_long_as_it_is_open(
     world, eager, is_on_disk, caplog
 ):
-    """The class is gone, or the config: the position stays, and the heartbeat says so."""
+    """The class or the config is gone: the position stays, the heartbeat says so."""
     ticket = held(world)
     restart(world)
     if is_on_disk:

@@ -85,6 +85,8 @@ class Lookup:
         match request.action:
             case Action.OPEN:
                 result = self._opened(request)
+            case Action.PLACE:
+                result = self._placed(request)
             case Action.CLOSE:
                 result = self._closed(request)
             case Action.PROTECT:
@@ -128,6 +130,35 @@ class Lookup:
             return _from_deals(request, deals, positions)
         if ours:
             return _from_position(request, ours[0])
+        return self._refused(request)
+
+    def _placed(self, request: OrderRequest) -> OrderResult | None:
+        # It waits first, and is filled or removed later: this order of readings meets
+        # one that is filled meanwhile at its deal.
+        orders = self._session.answer("orders_get", self._terminal.orders_get())
+        for order in orders:
+            if self._is_ours(request, order, order.time_setup_msc):
+                return OrderResult(
+                    token=request.token,
+                    outcome=Outcome.PLACED,
+                    message="found among the pending orders",
+                    ticket=order.ticket,
+                    volume=order.volume_current,
+                    price=order.price_open,
+                    stop_loss=order.sl,
+                    take_profit=order.tp,
+                )
+        deals = [
+            deal
+            for deal in self._deals()
+            if deal.entry in {mt5.DEAL_ENTRY_IN, mt5.DEAL_ENTRY_INOUT}
+            and self._is_ours(request, deal, deal.time_msc)
+        ]
+        if deals:
+            positions = self._session.answer(
+                "positions_get", self._terminal.positions_get()
+            )
+            return _from_deals(request, deals, positions)
         return self._refused(request)
 
     def _closed(self, request: OrderRequest) -> OrderResult | None:

@@ -45,6 +45,22 @@ class _Pending:
     expires_at: datetime | None
 
 
+class StrategyState(Protocol):
+    """Durable JSON values of a strategy, or of one of its positions."""
+
+    def get(self, key: str) -> Any | None:
+        """Return the value last put under *key*, or None."""
+        ...
+
+    def put(self, key: str, value: Any) -> None:
+        """Store a JSON value; it is on disk when this returns."""
+        ...
+
+    def items(self) -> Mapping[str, Any]:
+        """Return every stored value by key."""
+        ...
+
+
 class StrategyContext(Protocol):
     """What a running strategy can ask of its host."""
 
@@ -66,6 +82,15 @@ class StrategyContext(Protocol):
     @property
     def parameters(self) -> Mapping[str, Any]:
         """Symbol to the parameters in force."""
+        ...
+
+    @property
+    def state(self) -> StrategyState:
+        """What this strategy remembers across restarts."""
+        ...
+
+    def state_of(self, ticket: int) -> StrategyState:
+        """What it remembers of one position, until that is closed."""
         ...
 
     def bars(self, symbol: str) -> BarSeries:
@@ -177,6 +202,19 @@ class Strategy:
     def parameters(self) -> Mapping[str, Any]:
         """Symbol to the parameters in force."""
         return self._context.parameters
+
+    @property
+    def state(self) -> StrategyState:
+        """Its own durable JSON values on this account; there from `on_start` on."""
+        return self._context.state
+
+    def state_of(self, position: Position) -> StrategyState:
+        """Return the durable values of one position; dropped when it is closed.
+
+        Args:
+            position: One of `positions`.
+        """
+        return self._context.state_of(position.ticket)
 
     def bars(self, symbol: str) -> BarSeries:
         """Return the closed bars before the one being handled, oldest first."""

@@ -15,6 +15,7 @@ from runner.host.strategies import HostedStrategy
 from runner.loop.context import Context
 from runner.loop.desk import OrderDesk
 from runner.loop.member import Member
+from runner.loop.strategy_state import StrategyMemory
 from runner.loop.view import View
 from runner.ports import StateError, StateStore
 
@@ -164,6 +165,7 @@ class Roster:
         """Let go of vanished symbols and leaving members that hold nothing more."""
         for member in list(self.members.values()):
             self._let_go(member)
+            self._forget_closed(member, now)
             if member.is_leaving and not self._holds(member):
                 self._dismiss(member, now)
 
@@ -187,6 +189,13 @@ class Roster:
                 if name not in gone
             }
 
+    def _forget_closed(self, member: Member, now: datetime) -> None:
+        positions, account = self._view.positions, self._view.account
+        is_cut_off = account is None or not account.trade_allowed
+        if positions is None or is_cut_off or self._view.newest_tick_at is None:
+            return
+        member.context.memory.forget_closed({one.ticket for one in positions}, now)
+
     def _holds(self, member: Member) -> bool:
         positions, orders = self._view.positions, self._view.orders
         if positions is None or orders is None:
@@ -203,6 +212,7 @@ class Roster:
             strategy_id=strategy_id,
             magic=magic,
             timeframe=self.timeframe(record),
+            memory=StrategyMemory(self._store, strategy_id),
             is_unresolved=self._desk.is_unresolved,
         )
         member = Member(

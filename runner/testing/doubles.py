@@ -43,7 +43,7 @@ class FakeClock:
 
 
 class MemoryState:
-    """A plugin's durable values in memory; fulfils `runner.PluginState`.
+    """Durable values in memory; fulfils `runner.PluginState` and `StrategyState`.
 
     Values go through JSON, as on disk: a tuple comes back as a list, and what JSON
     cannot say raises.
@@ -77,6 +77,7 @@ class FakeContext:
         open_positions: What the strategy holds.
         pending_orders: What it has waiting.
         strategy_id: The server's id.
+        state: What the strategy remembers.
     """
 
     def __init__(
@@ -95,6 +96,8 @@ class FakeContext:
         self.open_positions: list[Position] = []
         self.pending_orders: list[PendingOrder] = []
         self.strategy_id: int | None = 1
+        self.state = MemoryState()
+        self._of_position: dict[int, MemoryState] = {}
         self._series: dict[str, BarSeries] = {}
 
     def keep_bars(self, symbol: str, timeframe: Timeframe, capacity: int) -> None:
@@ -126,6 +129,10 @@ class FakeContext:
     def orders(self, symbol: str | None = None) -> Sequence[PendingOrder]:
         """Return what the strategy has waiting, in *symbol* or in all."""
         return [one for one in self.pending_orders if symbol in (None, one.symbol)]
+
+    def state_of(self, ticket: int) -> MemoryState:
+        """Return what the strategy remembers of a position."""
+        return self._of_position.setdefault(ticket, MemoryState())
 
     def is_flat(self, symbol: str) -> bool:
         """Say whether the strategy holds nothing in *symbol*."""

@@ -57,6 +57,7 @@ class Values:
 
     def _known(self) -> dict[str, str]:
         if self._texts is None:
+            record: dict[str, Any]
             record = self._store.get(self._namespace, self._key) or {}
             self._texts = {key: json.dumps(value) for key, value in record.items()}
         return self._texts

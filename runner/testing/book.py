@@ -18,6 +18,7 @@ from runner.core.matching import (
     fill_inside_bar,
     levels_from_distances,
     market_price,
+    round_to_tick,
 )
 from runner.core.orders import (
     Action,
@@ -204,15 +205,16 @@ class Book:
     def _place(self, intent: OrderIntent, side: Side, tick: Tick) -> None:
         if intent.kind is None or intent.price is None:
             raise ValueError("a pending order needs a kind and a price")
+        rules = self._symbols[intent.symbol]
+        price = round_to_tick(intent.price, rules.tick_size)
         is_below = (side is Side.BUY) == (intent.kind is PendingKind.LIMIT)
         market = market_price(side, tick.bid, tick.ask)
-        if (market <= intent.price) if is_below else (market >= intent.price):
+        if (market <= price) if is_below else (market >= price):
             return  # refused by the server: it is on the wrong side of the market
-        rules = self._symbols[intent.symbol]
         levels = levels_from_distances(
             side,
-            bid=intent.price,
-            ask=intent.price,
+            bid=price,
+            ask=price,
             point=rules.point,
             tick_size=rules.tick_size,
             stop_loss=intent.stop_loss,
@@ -228,7 +230,7 @@ class Book:
                 side=side,
                 kind=intent.kind,
                 volume=intent.volume or self._volume,
-                price=intent.price,
+                price=price,
                 placed_at=tick.time,
                 stop_loss=levels.stop_loss,
                 take_profit=levels.take_profit,

@@ -25,9 +25,8 @@ from runner import (
 )
 from runner.core.identity import magic_number
 from runner.core.orders import Deny as CoreDeny
-from runner.core.risk import against_waiting
+from runner.core.risk import against_waiting, judge
 from runner.core.status import PauseReason
-from runner.core.trading_state import Path
 
 EXPIRES = datetime(2026, 3, 5, tzinfo=UTC)
 
@@ -108,7 +107,12 @@ def test_a_pending_order_is_an_entry():
         price=1.05,
     )
 
-    assert (True, Path.ENTRY) == (intent.increases_exposure, intent.path)
+    reason = PauseReason("command", "PAUSE")
+
+    assert intent.increases_exposure
+    assert ["PAUSE"] == [
+        said.deny.code for said in judge(intent, reasons=[reason], host=[], guards=[])
+    ]
 
 
 # -- placing, filling, cancelling ------------------------------------------------------

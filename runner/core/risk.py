@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import attrs
 
 from runner.core.account import Account
-from runner.core.orders import Denial, Deny, OrderIntent
+from runner.core.orders import Denial, Deny, OrderIntent, Position
 from runner.core.settings import TradeConfig
 from runner.core.status import PauseReason
 from runner.core.trading_state import (
@@ -156,6 +156,24 @@ def trading_state(
     if any(reason.source in flattening for reason in reasons):
         states.append(TradingState.FLATTENING)
     return strictest(states)
+
+
+def taken(
+    positions: Iterable[Position], symbol: str, magic: int, *, is_hedging: bool
+) -> bool:
+    """Return whether a position of another would mix with one in *symbol*.
+
+    A netting account holds one position a symbol; ours would look flat for ever.
+
+    Args:
+        positions: Of the account.
+        symbol: Where one would be opened.
+        magic: Of the strategy that would own it.
+        is_hedging: Whether the account keeps positions of one symbol apart.
+    """
+    return not is_hedging and any(
+        position.symbol == symbol and position.magic != magic for position in positions
+    )
 
 
 def against_waiting(

@@ -10,7 +10,7 @@ import attrs
 from runner.core.account import Account
 from runner.core.market import SymbolSpec, Tick
 from runner.core.orders import Action, Denial, Deny, OrderIntent
-from runner.core.risk import HOST, judge
+from runner.core.risk import HOST, judge, taken
 from runner.core.settings import TradeConfig
 from runner.host.manager import PluginHost
 from runner.loop.configs import Configs
@@ -128,11 +128,12 @@ class Trader:
             found.append(Deny("ORDER_UNRESOLVED", symbol))
         if self._view.positions is None:
             found.append(Deny("POSITIONS_UNKNOWN", self._view.error))
-        elif not known.account.is_hedging and any(
-            position.symbol == symbol and position.magic != magic
-            for position in self._view.positions
+        elif taken(
+            self._view.positions,
+            symbol,
+            magic,
+            is_hedging=known.account.is_hedging,
         ):
-            # A netting account would mix the two, and ours would look flat for ever.
             found.append(Deny("SYMBOL_TAKEN", f"{symbol} is held by another"))
         if is_stale:
             found.append(Deny("STALE_BAR", "the bar closed while the runner was away"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from runner.core.orders import Demand, Deny, PendingOrder
-from runner.core.risk import against_waiting
+from runner.core.risk import against_waiting, taken
 from runner.core.settings import EMPTY
 from runner.host.manager import PluginHost
 from runner.loop.configs import Configs
@@ -87,6 +87,10 @@ class WaitingOrders:
                 return []
             return [Deny("STRATEGY_NOT_ACTIVE", "the strategy does not run")]
         found = member.against_entry(order.symbol, config)
+        account, positions = self._view.account, self._view.positions or ()
+        is_hedging = account is None or account.is_hedging
+        if taken(positions, order.symbol, order.magic, is_hedging=is_hedging):
+            found.append(Deny("SYMBOL_TAKEN", f"{order.symbol} is held by another"))
         try:
             spec = self._view.spec(order.symbol)
         except (KeyError, UnavailableError):

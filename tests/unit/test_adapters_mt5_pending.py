@@ -7,9 +7,11 @@ from typing import Any
 
 import attrs
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from runner.adapters.mt5 import MT5Adapter, MT5Settings
-from runner.adapters.mt5_simulator import faults
+from runner.adapters.mt5_simulator import errors, faults
 from runner.adapters.mt5_simulator.terminal import SimulatedTerminal
 from runner.core.orders import (
     Action,
@@ -400,3 +402,68 @@ def test_a_look_up_of_a_removal_with_a_hole_tells_nothing(
 
     with pytest.raises(UnavailableError, match=call):
         desk.adapter.find(removing(ticket))
+
+
+# -- everything at once ----------------------------------------------------------------
+CODES = [code for code in errors.COMMENTS if code not in {0, 10008, 10009, 10010}]
+some_fault = st.one_of(
+    st.none(),
+    st.sampled_from(CODES).map(faults.Refuse),
+    st.sampled_from([10011, 10012, 10031]).map(faults.Answer),
+    st.sampled_from([-10002, -10001, -10005, -1]).map(faults.LoseReply),
+    st.sampled_from(sorted(errors.TEXTS)).map(faults.Fail),
+    st.just(faults.Disconnect()),
+)
+
+
+def settled(desk: Desk, request: OrderRequest, result: OrderResult) -> OrderResult:
+    """Look it up until its outcome is clear; no trace is a rejection."""
+    for _ in range(40):
+        if result.outcome is not Outcome.UNKNOWN:
+            return result
+        desk.clock.wait(2)
+        try:
+            found = desk.adapter.find(request)
+        except UnavailableError:
+            continue
+        result = found or attrs.evolve(result, outcome=Outcome.REJECTED)
+    raise AssertionError(f"never settled: {result}")
+
+
+@given(
+    hedging=st.booleans(),
+    fault=some_fault,
+    reading=st.sampled_from(
+        ["orders_get", "history_deals_get", "history_orders_get", "positions_get"]
+    ),
+    at=st.integers(1, 6),
+)
+def test_told_outcome_of_placing_and_removing_is_the_real_one(
+    hedging: bool, fault: faults.Fault | None, reading: str, at: int
+) -> None:
+    """One order waits or none, as it is told; and after its removal the same."""
+    desk = Desk(hedging=hedging)
+    plan: dict[str, dict[int, faults.Fault]] = {reading: {at: faults.Fail(-1)}}
+    if fault is not None:
+        plan["order_send"] = {1: fault}
+    desk.terminal.faults = faults.Schedule(plan)
+
+    placed = settled(desk, PLACE, desk.place())
+
+    desk.terminal.faults = None
+    desk.clock.wait(120)
+    waiting = [order.ticket for order in desk.adapter.orders()]
+    expected = [placed.ticket] if placed.outcome is Outcome.PLACED else []
+    assert expected == waiting
+
+    ticket = placed.ticket if expected else desk.place(token="BBBBBBBBBB").ticket
+    desk.terminal.faults = faults.Schedule(plan)
+    request = removing(ticket)
+    removed = settled(desk, request, desk.cancel(ticket))
+
+    desk.terminal.faults = None
+    desk.clock.wait(120)
+    is_gone = removed.outcome is Outcome.FILLED
+    assert ([] if is_gone else [ticket]) == [
+        one.ticket for one in desk.adapter.orders()
+    ]

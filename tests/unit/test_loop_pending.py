@@ -254,6 +254,17 @@ def test_a_guard_that_closes_the_symbol_cancels_what_waits_there(world):
     assert {} == world.terminal.pending
 
 
+@pytest.mark.parametrize("is_hedging", [True, False])
+def test_a_symbol_taken_by_another_is_left_on_a_netting_account(patient, is_hedging):
+    """The fill would mix with the other position; hedging keeps them apart."""
+    patient.terminal.is_hedging = is_hedging
+    patient.terminal.add("EURUSD", magic=0, ticket=99)
+
+    patient.cycle()
+
+    assert int(is_hedging) == len(patient.terminal.pending)
+
+
 def test_a_foreign_pending_order_survives_every_pause(patient):
     """Only our own are ours to cancel."""
     patient.terminal.wait_for(attrs.evolve(placed(patient)[0], magic=0), 99)

@@ -8,6 +8,7 @@ import pytest
 from whole_runner import MemoryStore, WholeRunner, utc
 
 from runner import Bar, Intents, Strategy, Tick
+from runner.adapters.mt5_simulator import faults
 from runner.adapters.mt5_simulator.terminal import SimulatedTerminal
 from runner.core.restart import RestartPolicy
 from runner.testing import FakeClock
@@ -163,6 +164,37 @@ def test_a_replaced_owner_closes_its_position_after_a_restart(desk: Desk) -> Non
 
     assert ([], []) == tickets(desk)
     assert {} == dict(runner.roster.members)
+
+
+class Once(Strategy):
+    """Wants one position, and never two."""
+
+    def on_tick(self, tick: Tick) -> Intents:
+        return self.buy(tick.symbol, volume=0.1) if self.is_flat(tick.symbol) else None
+
+    def on_bar(self, bar: Bar) -> Intents:
+        return None
+
+
+def test_a_part_that_was_filled_is_the_position_and_nothing_is_topped_up(
+    desk: Desk,
+) -> None:
+    """The strategy sees what it got, on a restart too, and opens nothing beside it."""
+    desk.terminal.faults = faults.Schedule({"order_send": {1: faults.FillPart(0.4)}})
+    for session in ("one", "two"):
+        runner = WholeRunner(
+            desk.terminal, desk.store, desk.clock, (Once,), session=session
+        )
+        runner.trade()
+        runner.strategy("Once", {"EURUSD": Once.Parameters()})
+        runner.begin(123456)
+        for bid in (1.1001, 1.1002):
+            desk.quote(bid)
+            runner.cycle()
+
+        assert [0.04] == [one.volume for one in desk.terminal.positions_get() or ()]
+        (held,) = runner.roster.members[1].context.positions()
+        assert 0.04 == held.volume
 
 
 def test_a_pause_takes_the_pending_order_out_of_the_market(desk: Desk) -> None:

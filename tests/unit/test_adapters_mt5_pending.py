@@ -280,6 +280,25 @@ def test_a_lost_reply_of_an_order_that_was_filled_meanwhile_is_a_fill(
     )
 
 
+def test_an_order_that_netted_with_an_opposite_position_is_a_fill() -> None:
+    """On a netting account it only makes the position smaller, and is found so."""
+    desk = Desk(hedging=False)
+    desk.place(token="LONGLONGLO", volume=0.3, stop_loss=None, take_profit=None)
+    desk.quote(1, 1.0898)
+    desk.fail("order_send", faults.LoseReply())
+    request = attrs.evolve(
+        PLACE, side=Side.SELL, price=1.095, stop_loss=None, take_profit=None
+    )
+    desk.adapter.send(request)
+    desk.quote(2, 1.0951)
+
+    found = desk.found(request)
+
+    assert found is not None
+    assert (Outcome.FILLED, 0.1) == (found.outcome, found.volume)
+    assert [0.2] == [round(one.volume, 2) for one in desk.adapter.positions()]
+
+
 def test_an_order_that_never_left_has_no_trace(desk: Desk) -> None:
     """Neither order nor deal nor history: the look-up is certain."""
     desk.fail("order_send", faults.Fail(-10004))

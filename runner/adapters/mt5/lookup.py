@@ -148,18 +148,24 @@ class Lookup:
                     stop_loss=order.sl,
                     take_profit=order.tp,
                 )
-        deals = [
-            deal
-            for deal in self._deals()
-            if deal.entry in {mt5.DEAL_ENTRY_IN, mt5.DEAL_ENTRY_INOUT}
-            and self._is_ours(request, deal, deal.time_msc)
-        ]
+        history = self._deals()
+        deals = self._fills(request, history)
         if deals:
             positions = self._session.answer(
                 "positions_get", self._terminal.positions_get()
             )
             return _from_deals(request, deals, positions)
         return self._refused(request)
+
+    def _fills(
+        self, request: OrderRequest, history: Iterable[TradeDeal]
+    ) -> list[TradeDeal]:
+        ours = [deal for deal in history if self._is_ours(request, deal, deal.time_msc)]
+        entries = {mt5.DEAL_ENTRY_IN, mt5.DEAL_ENTRY_INOUT}
+        # On a netting account an order that meets an opposite position only reduces it.
+        return [deal for deal in ours if deal.entry in entries] or [
+            deal for deal in ours if request.token in deal.comment
+        ]
 
     def _closed(self, request: OrderRequest) -> OrderResult | None:
         ticket = request.ticket or 0

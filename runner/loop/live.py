@@ -20,6 +20,7 @@ from runner.link import (
     StrategyConfigStaged,
     TradeConfigStaged,
 )
+from runner.loop.calendars import Calendars
 from runner.loop.configs import Configs
 from runner.loop.desk import OrderDesk
 from runner.loop.flatten import Flattener
@@ -95,6 +96,7 @@ class Loop:
         self._player = player
         self._alive = alive
         self._ledger = Ledger(broker, view, clock)
+        self._calendars = Calendars(host, clock)
         self.flattener = Flattener(
             view=view, desk=desk, roster=roster, link=link, clock=clock
         )
@@ -165,6 +167,7 @@ class Loop:
             self._link.refresh(_REFRESH_WITHIN)
             self._hear(self._link.take())
         self._safe_point()
+        self._calendars.look(self._view.now)
         self._view.read_account()
         self._desk.settle()
         self._settle_accounts()

@@ -30,7 +30,9 @@ class Site:
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         """Answer one request."""
-        self.asked.append({name.lower(): text for name, text in handler.headers.items()})
+        self.asked.append(
+            {name.lower(): text for name, text in handler.headers.items()}
+        )
         tag = self.headers.get("ETag")
         unchanged = tag is not None and handler.headers.get("If-None-Match") == tag
         body = b"" if unchanged else self.body

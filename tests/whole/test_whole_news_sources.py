@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Iterator
 from datetime import datetime
@@ -30,24 +29,13 @@ def site() -> Iterator[Site]:
         yield made
 
 
-@pytest.fixture(autouse=True)
-def no_thread_is_left() -> Iterator[None]:
-    """What a test started has ended."""
-    yield
-    until = time.monotonic() + 60
-    while any("news" in thread.name for thread in threading.enumerate()):
-        assert time.monotonic() < until
-        time.sleep(0.01)
-
-
-def until_state(scene: Scene, *states: str) -> dict[str, Any]:
-    """Let the runner work until its news are in one of *states*."""
+def until_known(scene: Scene, source: str) -> None:
+    """Let the runner work until it has taken over what *source* says."""
     end = time.monotonic() + 60
-    while (news := scene.news)["state"] not in states:
-        assert time.monotonic() < end, news
+    while scene.store.get("plugin.news_pause", f"calendar.{source}") is None:
+        assert time.monotonic() < end, scene.news
         time.sleep(0.01)
         scene.runner.cycle()
-    return news
 
 
 def stop(scene: Scene) -> None:
@@ -81,7 +69,7 @@ def inside(scene: Scene) -> list[int]:
 def test_feed_url_is_asked(site: Site, tmp_path: Path) -> None:
     """Once, with a header that is not bare; its events stop entries."""
     scene = Scene(feed(site, tmp_path))
-    until_state(scene, "CLEAR")
+    until_known(scene, "feed")
 
     scene.play()
     stop(scene)
@@ -97,8 +85,9 @@ def test_cache_dir_is_shared(site: Site, tmp_path: Path) -> None:
     """Two runners and ten restarts: one request; the calendar is known each time."""
     folder = tmp_path / "shared"
     for _ in range(10):
+        # Each has a state of its own, as runners of different accounts have.
         scene = Scene(feed(site, folder))
-        until_state(scene, "CLEAR")
+        until_known(scene, "feed")
         stop(scene)
 
     assert 1 == len(site.asked)
@@ -110,7 +99,7 @@ def test_poll_minutes_is_the_time_between_two_requests(
 ) -> None:
     """At least so long, and at most a quarter longer."""
     scene = Scene(feed(site, tmp_path, poll_minutes=10))
-    until_state(scene, "CLEAR")
+    until_known(scene, "feed")
     stop(scene)
 
     found = note(tmp_path)
@@ -154,7 +143,7 @@ def test_a_restart_without_a_network_knows_the_week(tmp_path: Path) -> None:
     """From the plugin's own state, also where the cache is gone."""
     with calendar_site(WEEK) as site:
         first = Scene(feed(site, tmp_path / "one"))
-        until_state(first, "CLEAR")
+        until_known(first, "feed")
         stop(first)
         settings = feed(site, tmp_path / "two")
 
@@ -176,7 +165,7 @@ def test_who_is_switched_off_asks_nobody(site: Site, tmp_path: Path) -> None:
 
     scene.switch(on=True)
     scene.runner.cycle()
-    until_state(scene, "CLEAR")
+    until_known(scene, "feed")
     stop(scene)
 
     assert 1 == len(site.asked)
@@ -208,7 +197,7 @@ def test_api_is_where_the_server_is_asked(stub: tuple[StubServer, Store]) -> Non
     server, store = stub
     plant(store, {"calendar": [row()]})
     scene = Scene({"sources": ["server"], "windows": WINDOWS, "api": api(server)})
-    until_state(scene, "CLEAR")
+    until_known(scene, "server")
 
     scene.play()
     stop(scene)
@@ -232,7 +221,7 @@ def test_a_server_without_a_calendar_leaves_it_to_the_next_source(
     server, _ = stub
     settings = feed(site, tmp_path) | {"sources": ["server", "feed"]}
     scene = Scene(settings | {"api": api(server, key)})
-    until_state(scene, "CLEAR")
+    until_known(scene, "feed")
     end = time.monotonic() + 60
     while complaint not in (problem := scene.news.get("problem", "")):
         assert time.monotonic() < end, problem

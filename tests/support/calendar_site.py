@@ -53,7 +53,7 @@ def calendar_site(body: bytes) -> Iterator[Site]:
         def do_GET(self) -> None:
             site.answer(self)
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_request(self, *args: object) -> None:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

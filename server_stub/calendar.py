@@ -50,7 +50,7 @@ def read_events(value: Any, path: str) -> list[dict[str, str]]:
     """
     if not isinstance(value, list):
         raise RefusedError([f"{path}: must be a list of events, got {got(value)}"])
-    sent = cast("list[Any]", value)
+    sent = cast("list[object]", value)
     if len(sent) > MOST_EVENTS:
         raise RefusedError([f"{path}: must have at most {MOST_EVENTS} events"])
     kept = [_without_former(one) for one in sent]

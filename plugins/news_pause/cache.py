@@ -147,15 +147,19 @@ class Cache:
 
 
 def _note(record: Mapping[str, Any]) -> Note:
-    times = {
-        name: datetime.fromisoformat(record[name]) for name in ("asked_at", "next_at")
-    }
-    if any(time.utcoffset() is None for time in times.values()):
+    asked_at = datetime.fromisoformat(record["asked_at"])
+    next_at = datetime.fromisoformat(record["next_at"])
+    if asked_at.utcoffset() is None or next_at.utcoffset() is None:
         raise ValueError("a time without an offset")
-    texts = {
-        name: str(record[name]) for name in ("body", "etag", "last_modified", "problem")
-    }
-    return Note(**times, **texts, failures=int(record["failures"]))
+    return Note(
+        asked_at=asked_at,
+        next_at=next_at,
+        body=str(record["body"]),
+        etag=str(record["etag"]),
+        last_modified=str(record["last_modified"]),
+        failures=int(record["failures"]),
+        problem=str(record["problem"]),
+    )
 
 
 def _take(file: BinaryIO) -> None:

@@ -6,7 +6,7 @@ import json
 import logging
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import attrs
 
@@ -278,6 +278,6 @@ def _tickets(stored: Any) -> dict[int, bool]:
         return {}
     return {
         int(ticket): yes
-        for ticket, yes in stored.items()
-        if isinstance(yes, bool) and str(ticket).isdecimal()
+        for ticket, yes in cast("Mapping[str, object]", stored).items()
+        if isinstance(yes, bool) and ticket.isdecimal()
     }

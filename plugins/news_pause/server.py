@@ -82,7 +82,8 @@ class ServerCalendar:
         jitter = 1 + _JITTER * self._random()
         if not self._failures:
             return _EVERY * jitter
-        doubled = _FIRST_PAUSE * 2 ** min(self._failures - 1, _MOST_DOUBLINGS)
+        factor: int = 1 << min(self._failures - 1, _MOST_DOUBLINGS)
+        doubled = _FIRST_PAUSE * factor
         wish = retry_after(reply, self._wall())
         return min(max(doubled * jitter, wish), _LONGEST_PAUSE)
 

@@ -137,12 +137,15 @@ class Gate:
 
     def _rules(self, magics: Collection[int]) -> dict[str, SymbolSpec]:
         found: dict[str, SymbolSpec] = {}
-        for each in (*(self._view.positions or ()), *(self._view.orders or ())):
-            if each.magic in magics and each.symbol not in found:
-                try:
-                    found[each.symbol] = self._view.spec(each.symbol)
-                except (KeyError, UnavailableError):
-                    continue
+        names = {
+            one.symbol for one in self._view.positions or () if one.magic in magics
+        }
+        names |= {one.symbol for one in self._view.orders or () if one.magic in magics}
+        for name in names:
+            try:
+                found[name] = self._view.spec(name)
+            except (KeyError, UnavailableError):
+                continue
         return found
 
     def _take_demands(self, demanded: Mapping[str, tuple[Demand, ...] | None]) -> None:

@@ -23,7 +23,8 @@ class Site:
     """
 
     def __init__(self, body: bytes) -> None:
-        self.status, self.body, self.length = 200, body, None
+        self.status, self.body = 200, body
+        self.length: int | None = None
         self.headers: Mapping[str, str] = {}
         self.asked: list[dict[str, str]] = []
         self.address = ""

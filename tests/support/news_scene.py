@@ -25,6 +25,7 @@ from runner import (
 )
 from runner.adapters.mt5_simulator.driver import drive
 from runner.adapters.mt5_simulator.faults import Fault, Refuse
+from runner.adapters.mt5_simulator.structs import TradeOrder, TradePosition
 from runner.adapters.mt5_simulator.terminal import SimulatedTerminal
 from runner.core.identity import magic_number
 from runner.loop.pacing import Pacer
@@ -202,6 +203,16 @@ class Scene:
         assert result is not None
         assert 10009 == result.retcode, result
         return int(result.order)
+
+    @property
+    def positions(self) -> Sequence[TradePosition]:
+        """What is open at the terminal."""
+        return self.terminal.positions_get() or ()
+
+    @property
+    def orders(self) -> Sequence[TradeOrder]:
+        """What is pending at the terminal."""
+        return self.terminal.orders_get() or ()
 
     @property
     def news(self) -> dict[str, Any]:

@@ -313,8 +313,8 @@ def test_on_enter_window_deals_with_what_is_open(
     assert minutes == scene.journal.minutes(Action.CLOSE)
     protects = action == "breakeven" and price is rises
     assert ([-20] if protects else []) == scene.journal.minutes(Action.PROTECT)
-    stops = [one.sl for one in scene.terminal.positions_get()]
-    opens = [one.price_open for one in scene.terminal.positions_get()]
+    stops = [one.sl for one in scene.positions]
+    opens = [one.price_open for one in scene.positions]
     assert (opens if protects else [0.0] * len(opens)) == stops
 
 
@@ -350,7 +350,7 @@ def test_positions_of_others_are_never_closed(tmp_path: Path) -> None:
 
     scene.play()
 
-    assert foreign == {one.ticket for one in scene.terminal.positions_get()}
+    assert foreign == {one.ticket for one in scene.positions}
 
 
 def test_who_was_judged_a_winner_is_not_closed_when_it_falls_later(
@@ -370,7 +370,7 @@ def test_who_was_judged_a_winner_is_not_closed_when_it_falls_later(
 
     scene.play()
 
-    (position,) = scene.terminal.positions_get()
+    (position,) = scene.positions
     assert position.profit < 0
     assert [] == scene.journal.minutes(Action.CLOSE)
 
@@ -389,11 +389,11 @@ def test_cancel_pendings_removes_own_orders_alone(
     foreign = scene.order(**deal(0, **pending))
 
     scene.play(until=-31)
-    before = {one.ticket for one in scene.terminal.orders_get()}
+    before = {one.ticket for one in scene.orders}
     scene.play()
 
     assert {own, foreign} == before
-    left = {one.ticket for one in scene.terminal.orders_get()}
+    left = {one.ticket for one in scene.orders}
     assert ({foreign} if cancels else {own, foreign}) == left
 
 
@@ -455,7 +455,7 @@ def test_what_could_not_be_closed_before_a_forbidden_window_is_held(
 
     assert tried
     assert max(tried) < ONE - 5 * MINUTE
-    assert 1 == len(scene.terminal.positions_get())
+    assert 1 == len(scene.positions)
 
 
 class Panic:
@@ -508,5 +508,5 @@ def test_an_account_that_is_always_in_is_flat_in_every_window(tmp_path: Path) ->
 
     scene.play(until=0)
 
-    open_now = {one.symbol for one in scene.terminal.positions_get()}
+    open_now = {one.symbol for one in scene.positions}
     assert {"EURGBP"} == open_now

@@ -76,7 +76,7 @@ def test_the_servers_calendar_stops_entries_until_it_is_switched_off(
     helpers.wait_until(lambda: state() == "BLOCKED", "a heartbeat in a window again")
 
     def since() -> str:
-        return runner.text.partition("trade config 3 applied")[2]
+        return str(runner.text).partition("trade config 3 applied")[2]
 
     helpers.wait_until(lambda: "NEWS_WINDOW" in since(), "a denied entry")
     assert "orders: open " not in since()

@@ -20,9 +20,11 @@ from runner.app.alive import SignOfLife
 from runner.app.plugins import load_plugins, parameters_finder
 from runner.app.setup import TerminalSetup
 from runner.app.terminal import open_terminal
+from runner.app.watching import in_flight_file, take_over
 from runner.core.account import Account
 from runner.exit_codes import ExitCode
 from runner.host.records import PluginError
+from runner.host.watch import Watch
 from runner.link import Link
 from runner.logs import set_up
 from runner.loop.configs import Configs
@@ -79,10 +81,12 @@ def run_account(
     set_up(settings.log_format, account, verbose=verbose)
     clock = SystemClock()
     store: SqliteState | None = None
+    watch = Watch(settings.strategy_time_limit)
     began = clock.monotonic()
     try:
         store = _open_store(settings, account)
-        summary = _run(settings, account, clock, store, stop)
+        watch.start()
+        summary = _run(settings, account, clock, store, stop, watch)
     except _NotReadyError as error:
         log.error("%s", error)  # noqa: TRY400 - the message says it all
         return error.code
@@ -93,6 +97,7 @@ def run_account(
         log.error("%s", error)  # noqa: TRY400 - the message says it all
         return ExitCode.USAGE
     finally:
+        watch.stop()
         if store is not None:
             store.close()
     _tell(summary, clock.monotonic() - began)
@@ -120,8 +125,9 @@ def _run(
     clock: Clock,
     store: StateStore,
     stop: StopRequest,
+    watch: Watch,
 ) -> Summary:
-    discovery, host = load_plugins(settings, store)
+    discovery, host = load_plugins(settings, store, watch)
     terminal = open_terminal(settings, account, clock)
     # Host and process id are in it so that others can say who holds the lease.
     session = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:12]}"
@@ -131,6 +137,7 @@ def _run(
     alive = SignOfLife(sign_of_life_file(Path(settings.state_dir), account), clock).show
     epoch = _take_lease(settings, link, clock, stop, alive)
     try:
+        take_over(watch, in_flight_file(Path(settings.state_dir), account), store)
         _connect(terminal, clock, stop, alive)
         view = View(terminal.adapter, terminal.adapter)
         desk = OrderDesk(

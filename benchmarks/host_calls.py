@@ -1,4 +1,4 @@
-"""What a call of authors' code costs: of hooks, by the number of listeners, and bounded.
+"""What a call of authors' code costs: of hooks by number of listeners, and bounded.
 
 Run it with ``python benchmarks/host_calls.py``. A hook that nobody implements is on the
 path of every bar, so it must cost less than a microsecond.
@@ -89,7 +89,7 @@ def main() -> None:
         bar = cost(lambda host=host: host.on_bar_closed(BAR))
         order = cost(
             lambda host=host: host.check_order(
-                INTENT, ACCOUNT, (), (), SPEC, TICK, CONFIG, NOW
+                INTENT, 1, ACCOUNT, (), (), (), SPEC, TICK, CONFIG, NOW
             )
         )
         print(f"{number:>8} {bar:>14.2f} {order:>12.2f}")

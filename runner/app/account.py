@@ -13,6 +13,7 @@ from pathlib import Path
 
 from runner import __version__
 from runner.adapters.config_http import ConfigHttp
+from runner.adapters.process_memory import resident_bytes
 from runner.adapters.redis_control import RedisControl
 from runner.adapters.state_sqlite import SqliteState
 from runner.adapters.system_clock import SystemClock
@@ -104,7 +105,7 @@ def run_account(
     if summary.error:
         log.error("%s", summary.error)
         return ExitCode.USAGE
-    return ExitCode.DONE
+    return ExitCode.RESTART if stop.is_restart else ExitCode.DONE
 
 
 def _open_store(settings: RunnerSettings, account: str) -> SqliteState:
@@ -176,6 +177,7 @@ def _run(
             player=terminal.player,
             stop=stop,
             alive=alive,
+            resident=resident_bytes,
             settings=LoopSettings(
                 account=account,
                 session=session,
@@ -187,6 +189,7 @@ def _run(
                 exit_when_feed_ends=settings.exit_when_feed_ends,
                 epoch=epoch,
                 server_peak=settings.terminal != "paper",
+                memory_limit_mb=settings.memory_limit_mb,
             ),
         )
         return loop.run()

@@ -39,7 +39,9 @@ def load_plugins(
     discovery = discover([Path(folder) for folder in settings.plugin_dirs])
     discovery.log_failures()
     selected = discovery.select(
-        enabled=settings.enabled_plugins, disabled=settings.disabled_plugins
+        enabled=settings.enabled_plugins,
+        disabled=settings.disabled_plugins,
+        configured=settings.plugins,
     )
     unknown = set(settings.plugins) - {record.name for record in selected}
     if unknown:

@@ -33,7 +33,7 @@ def take_over(watch: Watch, file: Path, store: StateStore) -> None:
         if shown.left is not None:
             name, where = shown.left
             log.error(
-                "the last start ended inside %s of %s, as if frozen there (%d in a row)",
+                "the last start ended inside %s of %s, as if frozen (%d in a row)",
                 where,
                 name,
                 Freezes(store).note(name, where).count,

@@ -456,9 +456,11 @@ def check_symbol(symbol: SymbolSpec, config: TradeConfig, now: datetime) -> Deny
 @hookspec
 def check_order(
     intent: OrderIntent,
+    magic: int,
     account: Account,
     positions: Sequence[Position],
     orders: Sequence[PendingOrder],
+    unresolved: Sequence[OrderRequest],
     symbol: SymbolSpec,
     tick: Tick,
     config: TradeConfig,
@@ -474,9 +476,12 @@ def check_order(
     Args:
         intent: What the strategy wants. An opening carries its volume, unless none
             could be chosen, for which it is denied anyway.
+        magic: The number that marks the strategy's own positions and orders.
         account: The latest reading.
         positions: Every open position of the account, other programs' included.
         orders: Every pending order of the account, other programs' included.
+        unresolved: The runner's own orders that `positions` and `orders` do not show
+            yet, or whose outcome is unknown: each may be open.
         symbol: The rules of the intent's symbol.
         tick: The latest quote of that symbol.
         config: The trade config in force.
@@ -490,7 +495,8 @@ def check_order(
     ``GUARD_FAILED``. Exits go on all the same: to fail closed means that exposure does
     not rise, and an exit lowers it.
 
-    *Built-in*: nothing.
+    *Built-in*: ``limits`` counts orders, positions, lots and exposure; ``max_spread``
+    looks at the quote.
 
     Example:
         .. code-block:: python

@@ -221,4 +221,3 @@ def _is_spared(frame: FrameType | None) -> bool:
             return False
         frame = frame.f_back
     return True
-

@@ -39,6 +39,7 @@ class LoopSettings:
         epoch: Fencing number of the lease; None without a lease.
         server_peak: Whether the server's peak balance is of this account; on paper it
             is of another one.
+        memory_limit_mb: Megabytes in use from which on entries stop.
     """
 
     account: str
@@ -52,3 +53,4 @@ class LoopSettings:
     exit_when_feed_ends: bool = False
     epoch: int | None = None
     server_peak: bool = True
+    memory_limit_mb: int = 2048

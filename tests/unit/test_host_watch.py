@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
@@ -55,10 +56,8 @@ def _spins_while_it_cleans_up() -> str:
 
 def _spins_and_forgives_exceptions() -> str:
     while True:
-        try:
+        with contextlib.suppress(Exception):
             _spin()
-        except Exception:  # noqa: BLE001, S110 - what an author may write
-            pass
 
 
 def _waits_for_a_lock() -> str:
@@ -152,7 +151,7 @@ def test_the_runners_own_work_is_finished_first() -> None:
     """A value that a hook writes to disk is written wholly, then the hook ends."""
     done: list[str] = []
     own: dict[str, Any] = {"__name__": "runner.made", "time": time, "done": done}
-    exec(  # noqa: S102 - a module of the runner's, as far as its frames tell
+    exec(  # a module of the runner's, as far as its frames tell
         "def write(seconds):\n"
         "    until = time.monotonic() + seconds\n"
         "    while time.monotonic() < until:\n"

@@ -252,7 +252,7 @@ def on_deals(deals: Sequence[Deal], now: datetime) -> None:
     *If it raises*, the error is logged and counted. A guard that must know the deals
     must deny by itself when it failed here.
 
-    *Built-in*: nothing.
+    *Built-in*: ``cooldown`` follows what positions brought.
 
     Example:
         .. code-block:: python
@@ -298,7 +298,8 @@ def on_account(
     *If it raises*, the error is logged and counted. A guard that measures here must
     deny by itself when its measurement is missing.
 
-    *Built-in*: ``drawdown`` measures the losses of the day and of the account.
+    *Built-in*: ``drawdown`` measures the losses of the day and of the account,
+    ``equity_target`` the profit.
 
     Example:
         .. code-block:: python
@@ -340,7 +341,7 @@ def on_bar_closed(bar: Bar) -> None:
 
     *If it raises*, the error is logged and counted; the others are told all the same.
 
-    *Built-in*: nothing.
+    *Built-in*: ``spread`` learns what is usual.
 
     Example:
         .. code-block:: python
@@ -394,7 +395,8 @@ def check_trading(account: Account, config: TradeConfig, now: datetime) -> Deny 
     *If it raises*, or returns something else, that is a denial with the code
     ``GUARD_FAILED``.
 
-    *Built-in*: ``drawdown`` denies when a loss limit is reached.
+    *Built-in*: ``drawdown`` denies when a loss limit is reached, ``equity_target``
+    when a profit is, ``cooldown`` after losses.
 
     Example:
         .. code-block:: python
@@ -433,7 +435,8 @@ def check_symbol(symbol: SymbolSpec, config: TradeConfig, now: datetime) -> Deny
     *If it raises*, or returns something else, that is a denial with the code
     ``GUARD_FAILED``.
 
-    *Built-in*: ``news_pause`` denies around events of the symbol's currencies.
+    *Built-in*: ``news_pause`` denies around events of the symbol's currencies,
+    ``trading_hours`` outside of hours, ``slippage`` and ``cooldown`` for a while.
 
     Example:
         .. code-block:: python
@@ -495,8 +498,8 @@ def check_order(
     ``GUARD_FAILED``. Exits go on all the same: to fail closed means that exposure does
     not rise, and an exit lowers it.
 
-    *Built-in*: ``limits`` counts orders, positions, lots and exposure; ``max_spread``
-    looks at the quote.
+    *Built-in*: ``limits`` counts orders, positions, lots and exposure, ``spread``
+    looks at the quote, ``slippage`` remembers it.
 
     Example:
         .. code-block:: python
@@ -551,7 +554,8 @@ def demand_exits(
 
     *If it raises*, or returns something else, what it demanded last stands.
 
-    *Built-in*: nothing.
+    *Built-in*: ``trading_hours`` closes before the weekend, ``equity_target`` at the
+    target, if so set.
 
     Example:
         .. code-block:: python
@@ -682,7 +686,7 @@ def on_order_sent(request: OrderRequest, now: datetime) -> None:
 
     *If it raises*, the error is logged and counted; the order is sent.
 
-    *Built-in*: nothing.
+    *Built-in*: ``limits`` counts it.
 
     Example:
         .. code-block:: python
@@ -724,7 +728,7 @@ def on_order_result(request: OrderRequest, result: OrderResult, now: datetime) -
 
     *If it raises*, the error is logged and counted; the order is what it is.
 
-    *Built-in*: nothing.
+    *Built-in*: ``slippage`` compares the fill with the quote.
 
     Example:
         .. code-block:: python

@@ -1,4 +1,4 @@
-"""Strategies that loop, quit, hang, hoard or flood: contained, named, others unharmed."""
+"""Strategies that loop, quit, hang, hoard or flood: named, and others unharmed."""
 
 from __future__ import annotations
 

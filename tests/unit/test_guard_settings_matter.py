@@ -231,7 +231,7 @@ def test_each_setting_changes_what_its_guard_does(setting: str) -> None:
     before, after = list(as_it_was.answers()), list(changed.answers())
 
     assert [] == [one for one in [*before, *after] if "GUARD_FAILED" in one]
-    assert {} == as_it_was.host.failures | dict(changed.host.failures)
+    assert {} == {**as_it_was.host.failures, **changed.host.failures}
     assert before != after
 
 

@@ -161,7 +161,7 @@ class Account:
         self.terminal = SimulatedTerminal(hedging=hedging, **terminal)
         self.store, self.clock = MemoryStore(), FakeClock(self.now)
         self.guard = Guard()
-        self.bot = type("Walker", (Walker,), {})
+        self.bot: Any = type("Walker", (Walker,), {})
         self.starts = 0
         self.quote()
         self.start()
@@ -203,7 +203,7 @@ class Account:
     def net(self) -> dict[str, float]:
         """Symbol to lots, long positive."""
         found: dict[str, float] = {}
-        for one in self.terminal.positions_get():
+        for one in self.terminal.positions_get() or ():
             sign = 1 if one.type == 0 else -1
             found[one.symbol] = round(found.get(one.symbol, 0) + sign * one.volume, 2)
         return found
@@ -211,8 +211,9 @@ class Account:
     @property
     def gross(self) -> float:
         """Lots of everything that is open or pending."""
-        pending = [one.volume_current for one in self.terminal.orders_get()]
-        return sum([*pending, *(one.volume for one in self.terminal.positions_get())])
+        pending = [one.volume_current for one in self.terminal.orders_get() or ()]
+        held = [one.volume for one in self.terminal.positions_get() or ()]
+        return float(sum(pending + held))
 
 
 class Guard:

@@ -129,7 +129,7 @@ def _lots(world: Any) -> float:
     """Return what is open or pending and was not there without the runner."""
     own = {world.magic, *world.roster.magics}
     present = [*world.terminal.open.values(), *world.terminal.pending.values()]
-    return round(sum(one.volume for one in present if one.magic in own), 6)
+    return float(round(sum(one.volume for one in present if one.magic in own), 6))
 
 
 def _next(world: Any) -> int:

@@ -221,14 +221,20 @@ def test_what_is_open_pending_or_lost_counts(
     kind: str, settings: Any, positions: list[Position], denied: Deny | None
 ) -> None:
     """All three alike: each of them may be open the next moment."""
-    makes = {"positions": position, "orders": pending, "unresolved": lost}
-    present = [makes[kind](p.symbol, p.volume, p.magic) for p in positions]
+    makes: dict[str, Any] = {
+        "positions": position,
+        "orders": pending,
+        "unresolved": lost,
+    }
+    present: Any = [makes[kind](p.symbol, p.volume, p.magic) for p in positions]
 
     answer = check_order(
         guard(**settings),
         entry(),
         tick=Tick("EURUSD", START, 1.1, 1.1),
-        **{kind: present},
+        positions=present if kind == "positions" else (),
+        orders=present if kind == "orders" else (),
+        unresolved=present if kind == "unresolved" else (),
     )
 
     assert denied == answer

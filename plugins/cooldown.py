@@ -26,7 +26,7 @@ from runner import (
 _WEEK = 7 * 24 * 60.0  # minutes
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _MINUTES = attrs.validators.optional(
-    attrs.validators.and_(attrs.validators.gt(0), attrs.validators.le(_WEEK))
+    attrs.validators.and_(attrs.validators.gt(0.0), attrs.validators.le(_WEEK))
 )
 
 

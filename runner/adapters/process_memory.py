@@ -6,6 +6,7 @@ import ctypes
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 _STATM = Path("/proc/self/statm")
 
@@ -42,7 +43,7 @@ def resident_bytes() -> int | None:
 
 
 def _working_set() -> int | None:
-    kernel = ctypes.WinDLL("kernel32")  # type: ignore[attr-defined,unused-ignore]  # only on Windows
+    kernel: Any = ctypes.WinDLL("kernel32")  # type: ignore[attr-defined,unused-ignore]  # only on Windows
     kernel.GetCurrentProcess.restype = ctypes.c_void_p
     ask = kernel.K32GetProcessMemoryInfo
     ask.argtypes = (ctypes.c_void_p, ctypes.POINTER(_Counters), ctypes.c_uint32)

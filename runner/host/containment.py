@@ -66,13 +66,13 @@ def attempt(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | 
         **kwargs: Passed on.
 
     Returns:
-        What *function* returned, or what it raised: any `Exception`, an
-        `OvertimeError`, and `SystemExit`, which is that author's failure and no wish
-        of the user's. `KeyboardInterrupt` and its like pass.
+        What *function* returned, or what it raised: any `Exception`, and `SystemExit`,
+        which is that author's failure and no wish of the user's. `KeyboardInterrupt`
+        and its like pass; an `OvertimeError` is for `runner.host.watch`.
     """
     try:
         return function(*args, **kwargs)
     # The one place that catches everything: authors' code may raise anything, and none
     # of it may reach the loop or the other plugins.
-    except (Exception, SystemExit, OvertimeError) as error:  # noqa: BLE001 - see above
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - see above
         return Raised(error)

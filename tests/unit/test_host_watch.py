@@ -134,11 +134,12 @@ def test_a_signal_that_comes_late_interrupts_nobody() -> None:
     asked: list[int] = []
     with _watching(asked.append, limit=0.5) as watch:
         watch.attempt("bot", "on_bar", _spin, 1.0)
-        signal.raise_signal(getattr(signal, "SIGUSR1", signal.SIGABRT))
+        number = getattr(signal, "SIGUSR1", signal.SIGABRT)
+        signal.raise_signal(number)
         between = _spin(LIMIT / 10)
 
         def next_call() -> str:
-            interrupt_by_flag(0)
+            signal.raise_signal(number)
             return _spin(LIMIT / 10)
 
         after = watch.attempt("bot", "on_bar", next_call)
@@ -184,14 +185,27 @@ def test_calls_about_as_long_as_the_limit_never_harm_the_caller() -> None:
     assert 1500 == len(answers)
 
 
-def test_a_call_inside_a_call_belongs_to_the_outer_one() -> None:
-    """The inner one contains what is raised; the time is counted once."""
+def _asks_another_first(watch: Watch) -> str:
+    watch.attempt("guard", "on_account", lambda: None)
+    return _spin()
+
+
+def _asks_another_that_spins(watch: Watch) -> str:
+    watch.attempt("guard", "on_account", _spin)
+    return "done"
+
+
+@pytest.mark.parametrize("asks", [_asks_another_first, _asks_another_that_spins])
+def test_a_call_inside_a_call_belongs_to_the_outer_one(
+    asks: Callable[[Watch], str],
+) -> None:
+    """The time is counted once, and the outer one is broken off."""
     with _watching() as watch:
-        answer = watch.attempt(
-            "bot", "on_bar", lambda: [watch.attempt("guard", "on_account", _spin)]
-        )
+        began = time.monotonic()
+        answer = watch.attempt("bot", "on_bar", asks, watch)
 
     assert isinstance(answer, Raised)
+    assert time.monotonic() - began < LONG / 2
 
 
 def test_without_a_limit_nothing_is_watched() -> None:

@@ -45,7 +45,7 @@ from runner.ports import (
 )
 from runner.settings import PREFIX, RunnerSettings, SettingsError, environment, secret
 from runner.strategy import Parameters
-from runner.supervisor import sign_of_life_file
+from runner.supervisor import Seat, sign_of_life_file
 
 log = logging.getLogger("mt5runner.app")
 
@@ -63,7 +63,11 @@ class _NotReadyError(Exception):
 
 
 def run_account(
-    settings: RunnerSettings, *, verbose: bool = False, stop: StopRequest
+    settings: RunnerSettings,
+    *,
+    verbose: bool = False,
+    stop: StopRequest,
+    seat: Seat | None = None,
 ) -> int:
     """Run the one account of *settings* until it is told to stop.
 
@@ -71,6 +75,7 @@ def run_account(
         settings: The runner's settings.
         verbose: Whether debug lines are logged too.
         stop: Through which it is told to stop.
+        seat: Its place under a supervisor; None for none.
 
     Returns:
         The exit code.
@@ -87,7 +92,7 @@ def run_account(
     try:
         store = _open_store(settings, account)
         watch.start()
-        summary = _run(settings, account, clock, store, stop, watch)
+        summary = _run(settings, account, clock, store, stop, seat, watch)
     except _NotReadyError as error:
         log.error("%s", error)  # noqa: TRY400 - the message says it all
         return error.code
@@ -126,12 +131,16 @@ def _run(
     clock: Clock,
     store: StateStore,
     stop: StopRequest,
+    seat: Seat | None,
     watch: Watch,
 ) -> Summary:
     discovery, host = load_plugins(settings, store, watch)
-    terminal = open_terminal(settings, account, clock)
-    # Host and process id are in it so that others can say who holds the lease.
-    session = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:12]}"
+    among = 1 if seat is None else seat.among
+    terminal = open_terminal(settings, account, clock, among=among)
+    # Host and process id are in it so that others can say who holds the lease. By the
+    # mark a worker knows the lease of its predecessor, which the supervisor saw end.
+    mark = uuid.uuid4().hex[:12] if seat is None else seat.mark
+    session = f"{socket.gethostname()}:{os.getpid()}:{mark}"
     link = _make_link(
         settings, account, clock, store, session, parameters_finder(discovery)
     )

@@ -1,4 +1,4 @@
-"""What a call of a hook costs, by the number of plugins that listen.
+"""What a call of authors' code costs: of hooks by number of listeners, and bounded.
 
 Run it with ``python benchmarks/host_calls.py``. A hook that nobody implements is on the
 path of every bar, so it must cost less than a microsecond.
@@ -6,9 +6,11 @@ path of every bar, so it must cost less than a microsecond.
 
 from __future__ import annotations
 
+import tempfile
 import timeit
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from types import SimpleNamespace
 
 from runner import (
@@ -25,9 +27,11 @@ from runner import (
     TradeConfig,
     hookimpl,
 )
+from runner.adapters.in_flight_file import InFlightFile
 from runner.host.manager import PluginHost
 from runner.host.records import BUILT_IN, StrategyRecord
 from runner.host.strategies import HostedStrategy
+from runner.host.watch import Watch
 
 NOW = datetime(2026, 3, 4, 10, tzinfo=UTC)
 BAR = Bar("EURUSD", Timeframe.H1, NOW, 1.1, 1.2, 1.0, 1.15)
@@ -85,18 +89,27 @@ def main() -> None:
         bar = cost(lambda host=host: host.on_bar_closed(BAR))
         order = cost(
             lambda host=host: host.check_order(
-                INTENT, ACCOUNT, (), SPEC, TICK, CONFIG, NOW
+                INTENT, 1, ACCOUNT, (), (), (), SPEC, TICK, CONFIG, NOW
             )
         )
         print(f"{number:>8} {bar:>14.2f} {order:>12.2f}")
     context = SimpleNamespace(strategy_id=1, parameters={"EURUSD": None}, now=NOW)
-    hosted = HostedStrategy(
-        StrategyRecord(name="Bot", cls=Bot, source=BUILT_IN),
-        context,  # type: ignore[arg-type]  # a part of a context is enough here
-        PluginHost(),
-    )
-    on_bar = cost(lambda: hosted.on_bar(BAR, NOW))
-    print(f"a strategy's on_bar through the host: {on_bar:.2f} microseconds")
+    with tempfile.TemporaryDirectory() as folder:
+        watch = Watch(2.0)
+        watch.start()
+        watch.marker = InFlightFile(Path(folder) / "in-flight")
+        for how, host in (
+            ("contained", PluginHost()),
+            ("bounded and marked", PluginHost(watch)),
+        ):
+            hosted = HostedStrategy(
+                StrategyRecord(name="Bot", cls=Bot, source=BUILT_IN),
+                context,  # type: ignore[arg-type]  # a part of a context is enough
+                host,
+            )
+            on_bar = cost(lambda hosted=hosted: hosted.on_bar(BAR, NOW))
+            print(f"a strategy's on_bar, {how}: {on_bar:.2f} microseconds")
+        watch.stop()
 
 
 def cost(call: Callable[[], object]) -> float:

@@ -19,4 +19,6 @@ class ExitCode(enum.IntEnum):
     """Something that is needed could not be reached."""
     OWNED = 5
     """The account is owned by another runner."""
+    RESTART = 7
+    """It ended cleanly to be started again: it held too much memory."""
     INTERRUPTED = 130

@@ -93,6 +93,9 @@ class RunnerSettings:
         on_restart: What becomes of positions and pending orders that an earlier start
             left: ``adopt`` manages them, ``flatten`` closes them before anything is
             opened, ``refuse`` does not start.
+        strategy_time_limit: Seconds that one call of a strategy or plugin may take.
+        memory_limit_mb: Megabytes of memory above which entries stop; at one and a half
+            times as many the runner ends, to be started again.
         max_config_age_h: Hours without the server's word after which only exits go on.
         enabled_plugins: Plugins that must load, or the runner does not start.
         disabled_plugins: Plugins that are not used.
@@ -135,6 +138,8 @@ class RunnerSettings:
     on_restart: str = attrs.field(
         default="adopt", validator=in_([policy.value for policy in RestartPolicy])
     )
+    strategy_time_limit: float = attrs.field(default=2.0, validator=[gt(0), le(60)])
+    memory_limit_mb: int = attrs.field(default=2048, validator=gt(0))
     max_config_age_h: float = attrs.field(default=24.0, validator=[gt(0), le(_YEAR_H)])
     enabled_plugins: tuple[str, ...] = ()
     disabled_plugins: tuple[str, ...] = ()
@@ -166,6 +171,8 @@ _PARSERS: Mapping[str, Callable[[str], Any]] = {
     "paper_leverage": int,
     "mt5_login": int,
     "paper_terminal": int,
+    "strategy_time_limit": float,
+    "memory_limit_mb": int,
     "max_config_age_h": float,
     "enabled_plugins": _parse_list,
     "disabled_plugins": _parse_list,

@@ -227,9 +227,11 @@ def hook_arguments() -> dict[str, dict[str, Any]]:
         "check_symbol": {"symbol": symbol, "config": config, "now": now},
         "check_order": {
             "intent": intent,
+            "magic": 9,
             "account": account,
             "positions": (),
             "orders": (),
+            "unresolved": (request,),
             "symbol": symbol,
             "tick": tick,
             "config": config,

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from runner import __version__
 from runner.adapters.config_http import ConfigHttp
+from runner.adapters.process_memory import resident_bytes
 from runner.adapters.redis_control import RedisControl
 from runner.adapters.state_sqlite import SqliteState
 from runner.adapters.system_clock import SystemClock
@@ -20,10 +21,12 @@ from runner.app.alive import SignOfLife
 from runner.app.plugins import load_plugins, parameters_finder
 from runner.app.setup import TerminalSetup
 from runner.app.terminal import open_terminal
+from runner.app.watching import in_flight_file, take_over
 from runner.core.account import Account
 from runner.core.restart import RestartPolicy
 from runner.exit_codes import ExitCode
 from runner.host.records import PluginError
+from runner.host.watch import Watch
 from runner.link import Link
 from runner.logs import set_up
 from runner.loop.configs import Configs
@@ -85,10 +88,12 @@ def run_account(
     set_up(settings.log_format, account, verbose=verbose)
     clock = SystemClock()
     store: SqliteState | None = None
+    watch = Watch(settings.strategy_time_limit)
     began = clock.monotonic()
     try:
         store = _open_store(settings, account)
-        summary = _run(settings, account, clock, store, stop, seat)
+        watch.start()
+        summary = _run(settings, account, clock, store, stop, seat, watch)
     except _NotReadyError as error:
         log.error("%s", error)  # noqa: TRY400 - the message says it all
         return error.code
@@ -99,13 +104,14 @@ def run_account(
         log.error("%s", error)  # noqa: TRY400 - the message says it all
         return ExitCode.USAGE
     finally:
+        watch.stop()
         if store is not None:
             store.close()
     _tell(summary, clock.monotonic() - began)
     if summary.error:
         log.error("%s", summary.error)
         return ExitCode.USAGE
-    return ExitCode.DONE
+    return ExitCode.RESTART if stop.is_restart else ExitCode.DONE
 
 
 def _open_store(settings: RunnerSettings, account: str) -> SqliteState:
@@ -127,8 +133,9 @@ def _run(
     store: StateStore,
     stop: StopRequest,
     seat: Seat | None,
+    watch: Watch,
 ) -> Summary:
-    discovery, host = load_plugins(settings, store)
+    discovery, host = load_plugins(settings, store, watch)
     among = 1 if seat is None else seat.among
     terminal = open_terminal(settings, account, clock, among=among)
     # Host and process id are in it so that others can say who holds the lease. By the
@@ -141,6 +148,7 @@ def _run(
     alive = SignOfLife(sign_of_life_file(Path(settings.state_dir), account), clock).show
     epoch = _take_lease(settings, link, clock, stop, alive)
     try:
+        take_over(watch, in_flight_file(Path(settings.state_dir), account), store)
         _connect(terminal, clock, stop, alive)
         view = View(terminal.adapter, terminal.adapter)
         desk = OrderDesk(
@@ -179,6 +187,7 @@ def _run(
             player=terminal.player,
             stop=stop,
             alive=alive,
+            resident=resident_bytes,
             settings=LoopSettings(
                 account=account,
                 session=session,
@@ -191,6 +200,7 @@ def _run(
                 epoch=epoch,
                 server_peak=settings.terminal != "paper",
                 on_restart=RestartPolicy(settings.on_restart),
+                memory_limit_mb=settings.memory_limit_mb,
             ),
         )
         return loop.run()

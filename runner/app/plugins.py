@@ -11,6 +11,7 @@ import attrs
 from runner.host.discovery import Discovery, discover
 from runner.host.manager import PluginHost
 from runner.host.records import PluginError
+from runner.host.watch import Watch
 from runner.plugin import ApiAccess, PluginSettings
 from runner.ports import StateStore
 from runner.serde import ConfigErrors, structure_settings
@@ -25,13 +26,14 @@ from runner.strategy import Parameters
 
 
 def load_plugins(
-    settings: RunnerSettings, store: StateStore
+    settings: RunnerSettings, store: StateStore, watch: Watch | None = None
 ) -> tuple[Discovery, PluginHost]:
     """Find everything and register what is to run.
 
     Args:
         settings: The runner's settings.
         store: Durable state of the account.
+        watch: Bounds the time of every call; None for no bound.
 
     Returns:
         What was found, and the host with the plugins on it.
@@ -43,7 +45,9 @@ def load_plugins(
     discovery = discover([Path(folder) for folder in settings.plugin_dirs])
     discovery.log_failures()
     selected = discovery.select(
-        enabled=settings.enabled_plugins, disabled=settings.disabled_plugins
+        enabled=settings.enabled_plugins,
+        disabled=settings.disabled_plugins,
+        configured=settings.plugins,
     )
     unknown = set(settings.plugins) - {record.name for record in selected}
     if unknown:
@@ -52,7 +56,7 @@ def load_plugins(
             f"settings.plugins: no plugin of this name runs: {names}; "
             "`runner plugins` lists those that were found"
         )
-    host = PluginHost()
+    host = PluginHost(watch)
     host.load(
         selected,
         make_settings=_settings_maker(settings),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Look for plugins and print them; exit code 3 if anything failed."""
-    from runner.host.discovery import discover
+    from runner.host.discovery import discover, unconfigured
     from runner.host.records import PluginError
 
     settings = load_settings(arguments)
@@ -47,15 +47,18 @@ def run(arguments: argparse.Namespace) -> int:
         discovery.select(enabled=settings.enabled_plugins, disabled=disabled)
     except PluginError as error:
         refusal = str(error)
+    marks = dict.fromkeys(
+        unconfigured([*settings.enabled_plugins, *settings.plugins]), "not configured"
+    ) | dict.fromkeys(disabled, "disabled")
     if arguments.json:
-        print(json.dumps(_as_json(discovery, disabled, refusal), indent=2))
+        print(json.dumps(_as_json(discovery, marks, refusal), indent=2))
     else:
-        print("\n".join(_as_text(discovery, disabled, refusal)))
+        print("\n".join(_as_text(discovery, marks, refusal)))
     return ExitCode.PLUGIN if discovery.failures or refusal else ExitCode.DONE
 
 
 def _as_json(
-    discovery: Discovery, disabled: frozenset[str], refusal: str
+    discovery: Discovery, marks: Mapping[str, str], refusal: str
 ) -> dict[str, Any]:
     return {
         "plugins": [
@@ -63,7 +66,8 @@ def _as_json(
                 "name": record.name,
                 "source": _source(record.source),
                 "hooks": list(record.hooks),
-                "disabled": record.name in disabled,
+                "disabled": marks.get(record.name) == "disabled",
+                "configured": marks.get(record.name) != "not configured",
             }
             for record in discovery.plugins.values()
         ],
@@ -112,14 +116,14 @@ def _parameters(record: StrategyRecord) -> dict[str, str]:
 
 
 def _as_text(
-    discovery: Discovery, disabled: frozenset[str], refusal: str
+    discovery: Discovery, marks: Mapping[str, str], refusal: str
 ) -> Iterable[str]:
     plugins, strategies = discovery.plugins.values(), discovery.strategies.values()
     names = [*discovery.plugins, *discovery.strategies]
     column = max([12, *map(len, names)]) + 4
     yield f"plugins: {len(plugins)}"
     for plugin in plugins:
-        mark = " (disabled)" if plugin.name in disabled else ""
+        mark = f" ({marks[plugin.name]})" if plugin.name in marks else ""
         yield f"  {plugin.name:<{column - 2}}{plugin.source}{mark}"
         yield from _wrapped(", ".join(plugin.hooks), column)
     yield f"\nstrategies: {len(strategies)}"

@@ -45,6 +45,7 @@ class Situation:
         account: The latest reading; None while the account is unknown.
         config_confirmed_at: When the server last confirmed the configuration.
         max_config_age: Beyond this age of the configuration only exits go on.
+        memory: Figures while the process holds too much memory; empty otherwise.
         guards: What the plugins' `check_trading` said.
     """
 
@@ -56,6 +57,7 @@ class Situation:
     account: Account | None = None
     config_confirmed_at: datetime | None = None
     max_config_age: timedelta = timedelta(hours=24)
+    memory: str = ""
     guards: Sequence[Denial] = ()
 
 
@@ -139,6 +141,8 @@ def _from_host(situation: Situation) -> Iterable[PauseReason]:
         )
     if situation.lease_held is False:
         yield PauseReason(HOST, "LEASE_LOST", "another runner may own this account")
+    if situation.memory:
+        yield PauseReason(HOST, "MEMORY_LIMIT", situation.memory)
 
 
 def trading_state(

@@ -19,11 +19,12 @@ import pluggy
 
 from runner.host import hookspecs
 from runner.host.checks import check_instance, check_name
-from runner.host.containment import Raised, attempt
+from runner.host.containment import Raised
 from runner.host.implementations import SPECS, Implementation, implementations
 from runner.host.ledger import FailureLedger
 from runner.host.markers import PROJECT_NAME
 from runner.host.records import PluginError, Source, SourceKind
+from runner.host.watch import Watch
 
 T = TypeVar("T")
 
@@ -78,11 +79,15 @@ class _Caller:
 class IsolatedCalls:
     """The registered plugins, and calls of their hooks one plugin at a time.
 
+    Args:
+        watch: Bounds the time of each call.
+
     Attributes:
         ledger: Who fails now.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
         self.ledger = FailureLedger()
         self._manager = _PluginManager(PROJECT_NAME)
         self._manager.add_hookspecs(hookspecs)
@@ -145,7 +150,9 @@ class IsolatedCalls:
             The plugin's name and its answer. A failure is recorded and reported.
         """
         for caller in self._callers[hook]:
-            answer = attempt(caller.ask, accept, arguments)
+            answer = self._watch.attempt(
+                caller.plugin, hook, caller.ask, accept, arguments
+            )
             if isinstance(answer, Raised):
                 self.report_failure(caller.plugin, hook, answer, now)
             else:
@@ -159,7 +166,9 @@ class IsolatedCalls:
         self.ledger.failed(plugin, hook, error, state)
         arguments = {"plugin": plugin, "hook": hook, "error": str(error), "now": now}
         for caller in self._callers["on_plugin_error"]:
-            answer = attempt(caller.ask, _ignored, arguments)
+            answer = self._watch.attempt(
+                caller.plugin, "on_plugin_error", caller.ask, _ignored, arguments
+            )
             if isinstance(answer, Raised):  # recorded, but told to nobody: no recursion
                 self.ledger.failed(caller.plugin, "on_plugin_error", answer)
             else:

@@ -23,6 +23,10 @@ _MACHINERY = (
 )
 
 
+class OvertimeError(BaseException):
+    """An author's code took longer than it may; no `except Exception` takes it."""
+
+
 @attrs.frozen(slots=True)
 class Raised:
     """What a contained call raised."""
@@ -64,7 +68,7 @@ def attempt(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | 
     Returns:
         What *function* returned, or what it raised: any `Exception`, and `SystemExit`,
         which is that author's failure and no wish of the user's. `KeyboardInterrupt`
-        and its like pass.
+        and its like pass; an `OvertimeError` is for `runner.host.watch`.
     """
     try:
         return function(*args, **kwargs)

@@ -35,6 +35,12 @@ BUILTIN_MODULES = (
     "plugins.drawdown.guard",
     "plugins.news_pause.guard",
     "plugins.sizing",
+    "plugins.limits",
+    "plugins.trading_hours",
+    "plugins.spread",
+    "plugins.slippage",
+    "plugins.cooldown",
+    "plugins.equity_target",
     "strategies.hooks",
 )
 """The modules of the built-ins, as names: the host imports nothing upward."""
@@ -43,6 +49,16 @@ ESSENTIAL_PLUGINS = ("heartbeat", "drawdown", "sizing")
 """Built-in plugins that cannot be disabled: without the first the server thinks the
 bot dead, without the second nothing limits losses, without the third no order has a
 size."""
+
+CONFIGURED_PLUGINS: Sequence[str] = (
+    "trading_hours",
+    "spread",
+    "slippage",
+    "cooldown",
+    "equity_target",
+)
+"""Built-in plugins that run only if the settings have a section for them, or name them
+among the enabled ones: without settings they would do nothing."""
 
 STRATEGY_GROUP = f"{PROJECT_NAME}.strategies"
 PLUGIN_GROUP = f"{PROJECT_NAME}.plugins"
@@ -65,13 +81,18 @@ class Discovery:
     failures: tuple[LoadFailure, ...] = ()
 
     def select(
-        self, *, enabled: Iterable[str] = (), disabled: Iterable[str] = ()
+        self,
+        *,
+        enabled: Iterable[str] = (),
+        disabled: Iterable[str] = (),
+        configured: Iterable[str] = (),
     ) -> tuple[PluginRecord, ...]:
-        """Return the plugins to run: all that were found but the disabled ones.
+        """Return the plugins to run: all that were found but those switched off.
 
         Args:
             enabled: Names of plugins or strategies that must be there.
             disabled: Names of plugins that shall not run.
+            configured: Names of plugins that the settings have a section for.
 
         Returns:
             Plugins in the order in which they are to be registered.
@@ -83,7 +104,7 @@ class Discovery:
         for failure in self.failures:
             if failure.fatal:
                 raise failure.error()
-        unwanted = set(disabled)
+        unwanted, enabled = set(disabled), tuple(enabled)
         for name in [*ESSENTIAL_PLUGINS, *enabled]:
             if name not in self.plugins and name not in self.strategies:
                 raise self._missing(name, "plugin", {**self.plugins, **self.strategies})
@@ -98,6 +119,7 @@ class Discovery:
         for name in sorted(unwanted - self.plugins.keys()):
             hint = did_you_mean(name, self.plugins)
             _log.warning("disabled, but not found: %s %s", name, hint)
+        unwanted |= unconfigured([*enabled, *configured])
         return tuple(p for name, p in self.plugins.items() if name not in unwanted)
 
     def find_strategy(self, name: str) -> StrategyRecord:
@@ -134,6 +156,15 @@ class Discovery:
             did_you_mean(name, known)
             or "install it or name its folder; `runner plugins` lists what there is",
         )
+
+
+def unconfigured(wanted: Iterable[str]) -> set[str]:
+    """Return the built-in plugins that do not run since nobody configured them.
+
+    Args:
+        wanted: Plugins that are enabled by name, or that have a section of settings.
+    """
+    return set(CONFIGURED_PLUGINS) - set(wanted)
 
 
 def discover(

@@ -253,7 +253,7 @@ def on_deals(deals: Sequence[Deal], now: datetime) -> None:
     *If it raises*, the error is logged and counted. A guard that must know the deals
     must deny by itself when it failed here.
 
-    *Built-in*: nothing.
+    *Built-in*: ``cooldown`` follows what positions brought.
 
     Example:
         .. code-block:: python
@@ -299,7 +299,8 @@ def on_account(
     *If it raises*, the error is logged and counted. A guard that measures here must
     deny by itself when its measurement is missing.
 
-    *Built-in*: ``drawdown`` measures the losses of the day and of the account.
+    *Built-in*: ``drawdown`` measures the losses of the day and of the account,
+    ``equity_target`` the profit.
 
     Example:
         .. code-block:: python
@@ -341,7 +342,7 @@ def on_bar_closed(bar: Bar) -> None:
 
     *If it raises*, the error is logged and counted; the others are told all the same.
 
-    *Built-in*: nothing.
+    *Built-in*: ``spread`` learns what is usual.
 
     Example:
         .. code-block:: python
@@ -477,7 +478,8 @@ def check_trading(account: Account, config: TradeConfig, now: datetime) -> Deny 
     *If it raises*, or returns something else, that is a denial with the code
     ``GUARD_FAILED``.
 
-    *Built-in*: ``drawdown`` denies when a loss limit is reached.
+    *Built-in*: ``drawdown`` denies when a loss limit is reached, ``equity_target``
+    when a profit is, ``cooldown`` after losses.
 
     Example:
         .. code-block:: python
@@ -516,7 +518,8 @@ def check_symbol(symbol: SymbolSpec, config: TradeConfig, now: datetime) -> Deny
     *If it raises*, or returns something else, that is a denial with the code
     ``GUARD_FAILED``.
 
-    *Built-in*: ``news_pause`` denies around events of the symbol's currencies.
+    *Built-in*: ``news_pause`` denies around events of the symbol's currencies,
+    ``trading_hours`` outside of hours, ``slippage`` and ``cooldown`` for a while.
 
     Example:
         .. code-block:: python
@@ -539,9 +542,11 @@ def check_symbol(symbol: SymbolSpec, config: TradeConfig, now: datetime) -> Deny
 @hookspec
 def check_order(
     intent: OrderIntent,
+    magic: int,
     account: Account,
     positions: Sequence[Position],
     orders: Sequence[PendingOrder],
+    unresolved: Sequence[OrderRequest],
     symbol: SymbolSpec,
     tick: Tick,
     config: TradeConfig,
@@ -557,9 +562,12 @@ def check_order(
     Args:
         intent: What the strategy wants. An opening carries its volume, unless none
             could be chosen, for which it is denied anyway.
+        magic: The number that marks the strategy's own positions and orders.
         account: The latest reading.
         positions: Every open position of the account, other programs' included.
         orders: Every pending order of the account, other programs' included.
+        unresolved: The runner's own orders that `positions` and `orders` do not show
+            yet, or whose outcome is unknown: each may be open.
         symbol: The rules of the intent's symbol.
         tick: The latest quote of that symbol.
         config: The trade config in force.
@@ -573,7 +581,9 @@ def check_order(
     ``GUARD_FAILED``. Exits go on all the same: to fail closed means that exposure does
     not rise, and an exit lowers it.
 
-    *Built-in*: ``news_pause`` denies exits in a window if ``block_exits`` says so.
+    *Built-in*: ``limits`` counts orders, positions, lots and exposure, ``spread``
+    looks at the quote, ``slippage`` remembers it; ``news_pause`` denies exits in a
+    window if ``block_exits`` says so.
 
     Example:
         .. code-block:: python
@@ -631,7 +641,8 @@ def demand_exits(
 
     *If it raises*, or returns something else, what it demanded last stands.
 
-    *Built-in*: ``news_pause``, as its ``on_enter_window`` says.
+    *Built-in*: ``trading_hours`` closes before the weekend, ``equity_target`` at the
+    target, ``news_pause`` before news, if so set.
 
     Example:
         .. code-block:: python
@@ -762,7 +773,8 @@ def on_order_sent(request: OrderRequest, now: datetime) -> None:
 
     *If it raises*, the error is logged and counted; the order is sent.
 
-    *Built-in*: ``news_pause`` tells of risk exits in a window that forbids exits.
+    *Built-in*: ``limits`` counts it; ``news_pause`` tells of risk exits in a window
+    that forbids exits.
 
     Example:
         .. code-block:: python
@@ -804,7 +816,7 @@ def on_order_result(request: OrderRequest, result: OrderResult, now: datetime) -
 
     *If it raises*, the error is logged and counted; the order is what it is.
 
-    *Built-in*: nothing.
+    *Built-in*: ``slippage`` compares the fill with the quote.
 
     Example:
         .. code-block:: python

@@ -26,8 +26,9 @@ from runner.core.settings import StrategyConfig, TradeConfig
 from runner.core.status import PauseReason, RunnerStatus
 from runner.core.trading_state import TradingState
 from runner.host.calls import IsolatedCalls
-from runner.host.containment import Raised, attempt
+from runner.host.containment import Raised
 from runner.host.records import PluginError, PluginRecord, Source
+from runner.host.watch import Watch
 from runner.plugin import Plugin, PluginSettings, PluginState
 
 T = TypeVar("T")
@@ -45,10 +46,18 @@ _log = logging.getLogger("mt5runner.host")
 
 
 class PluginHost:
-    """All plugins of one account, and every call to them."""
+    """All plugins of one account, and every call to them.
 
-    def __init__(self) -> None:
-        self._calls = IsolatedCalls()
+    Args:
+        watch: Bounds the time of each call; None only contains what it raises.
+
+    Attributes:
+        watch: For calls of authors' code that are no hooks.
+    """
+
+    def __init__(self, watch: Watch | None = None) -> None:
+        self.watch = watch or Watch()
+        self._calls = IsolatedCalls(self.watch)
         self._clashes: set[tuple[str, str]] = set()
 
     def load(
@@ -72,7 +81,13 @@ class PluginHost:
             plugin: object = record.obj
             if isinstance(record.obj, type) and issubclass(record.obj, Plugin):
                 settings = make_settings(record.name, record.obj.Settings)
-                made = attempt(record.obj, settings, state_for(record.name))
+                made = self.watch.attempt(
+                    record.name,
+                    "__init__",
+                    record.obj,
+                    settings,
+                    state_for(record.name),
+                )
                 if isinstance(made, Raised):
                     raise PluginError(
                         record.name,
@@ -222,9 +237,11 @@ class PluginHost:
     def check_order(
         self,
         intent: OrderIntent,
+        magic: int,
         account: Account,
         positions: Sequence[Position],
         orders: Sequence[PendingOrder],
+        unresolved: Sequence[OrderRequest],
         symbol: SymbolSpec,
         tick: Tick,
         config: TradeConfig,
@@ -235,9 +252,11 @@ class PluginHost:
             "check_order",
             now,
             intent=intent,
+            magic=magic,
             account=account,
             positions=tuple(positions),
             orders=tuple(orders),
+            unresolved=tuple(unresolved),
             symbol=symbol,
             tick=tick,
             config=config,

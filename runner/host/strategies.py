@@ -16,8 +16,10 @@ from runner.core.failures import (
 from runner.core.market import Bar, Tick
 from runner.core.orders import OrderIntent
 from runner.host.containment import Raised, attempt
+from runner.host.freezes import Freezes
 from runner.host.manager import PluginHost
 from runner.host.records import PluginError, StrategyRecord
+from runner.host.watch import Watch
 from runner.strategy import Parameters, Strategy, StrategyContext
 
 T = TypeVar("T")
@@ -25,12 +27,13 @@ T = TypeVar("T")
 _log = logging.getLogger("mt5runner.host")
 
 
-def bars_needed(record: StrategyRecord, parameters: Parameters) -> int:
+def bars_needed(record: StrategyRecord, parameters: Parameters, watch: Watch) -> int:
     """Ask a strategy class how many closed bars it needs.
 
     Args:
         record: The strategy.
         parameters: Of one symbol.
+        watch: Bounds the time of the call.
 
     Returns:
         A number of bars, the bar being handled not counted.
@@ -38,7 +41,9 @@ def bars_needed(record: StrategyRecord, parameters: Parameters) -> int:
     Raises:
         PluginError: If `Strategy.bars_needed` raises or returns no whole number.
     """
-    answer: object = attempt(record.cls.bars_needed, parameters)
+    answer: object = watch.attempt(
+        record.name, "bars_needed", record.cls.bars_needed, parameters
+    )
     if isinstance(answer, int) and not isinstance(answer, bool) and answer >= 0:
         return answer
     raise PluginError(
@@ -56,6 +61,8 @@ class HostedStrategy:
     number of failures in a row (`runner.core.failures`). While it is paused it is not
     called: its entries stop, its positions keep the stops that lie with the broker.
 
+    One in which an earlier start of the runner froze has failed before it begins.
+
     Attributes:
         record: The class and its source.
         name: Under which it is registered and its errors are reported: the class name,
@@ -69,6 +76,7 @@ class HostedStrategy:
         host: PluginHost,
         *,
         policy: FailurePolicy = DEFAULT_POLICY,
+        freezes: Freezes | None = None,
     ) -> None:
         self.record = record
         number = context.strategy_id
@@ -78,6 +86,8 @@ class HostedStrategy:
         self._policy = policy
         self._health = HEALTHY
         self._strategy: Strategy | None = None
+        self._freezes = freezes
+        self._is_new = True
 
     @property
     def health(self) -> Health:
@@ -92,8 +102,17 @@ class HostedStrategy:
         Args:
             now: UTC-aware.
         """
-        if self._strategy is None and self._health.may_run(now):
-            self._strategy = self._call("on_start", now, self._make)
+        if self._is_new:
+            self._is_new = False
+            self._take_freeze(now)
+        if self._strategy is not None or not self._health.may_run(now):
+            return
+        made = self._make()
+        if isinstance(made, Raised):
+            self._failed("on_start", made, now)
+        else:
+            self._strategy = made
+            self._succeeded("on_start")
 
     def stop(self, now: datetime) -> None:
         """Call `Strategy.on_stop` and take its hooks off the host.
@@ -110,6 +129,7 @@ class HostedStrategy:
         """Forget its failures; for when its parameters have changed."""
         self._health = HEALTHY
         self._host.forget_failures(self.name)
+        self._forget_freezes()
 
     def on_bar(self, bar: Bar, now: datetime) -> list[OrderIntent]:
         """Let it decide on a closed bar.
@@ -140,13 +160,20 @@ class HostedStrategy:
         )
 
     # -- calls -------------------------------------------------------------------------
-    def _make(self) -> Strategy:
-        strategy = self.record.cls(self._context)
-        self._host.attach(self.name, strategy, self.record.source, required=False)
-        started = attempt(strategy.on_start)
+    def _make(self) -> Strategy | Raised:
+        watch = self._host.watch
+        strategy = watch.attempt(self.name, "__init__", self.record.cls, self._context)
+        if isinstance(strategy, Raised):
+            return strategy
+        attached = attempt(
+            self._host.attach, self.name, strategy, self.record.source, required=False
+        )
+        if isinstance(attached, Raised):
+            return attached
+        started = watch.attempt(self.name, "on_start", strategy.on_start)
         if isinstance(started, Raised):
             self._host.detach(self.name)
-            raise started.error
+            return started
         return strategy
 
     def _ask(
@@ -159,14 +186,32 @@ class HostedStrategy:
         return self._call(where, now, lambda: self._intents(decide(strategy))) or []
 
     def _call(self, where: str, now: datetime, function: Callable[[], T]) -> T | None:
-        answer = attempt(function)
+        answer = self._host.watch.attempt(self.name, where, function)
         if isinstance(answer, Raised):
             self._failed(where, answer, now)
             return None
         if self._health.failures:
-            self._health = self._health.succeeded(where)
-            self._host.report_success(self.name, where)
+            self._succeeded(where)
         return answer
+
+    def _succeeded(self, where: str) -> None:
+        had_failed = self._health.failures > 0
+        self._health = self._health.succeeded(where)
+        self._host.report_success(self.name, where)
+        if had_failed and not self._health.failures:
+            self._forget_freezes()
+
+    def _take_freeze(self, now: datetime) -> None:
+        freeze = None if self._freezes is None else self._freezes.of(self.name)
+        if freeze is None:
+            return
+        self._health = Health(failures=freeze.count - 1)
+        error = TimeoutError("the runner froze in it, and was ended from outside")
+        self._failed(freeze.where, Raised(error), now)
+
+    def _forget_freezes(self) -> None:
+        if self._freezes is not None:
+            self._freezes.forget(self.name)
 
     def _failed(self, where: str, raised: Raised, now: datetime) -> None:
         before = self._health.state

@@ -201,7 +201,7 @@ class Configs:
         shortcomings: list[str] = []
         timeframe = self._roster.timeframe(record)
         for name, parameters in config.parameters_by_symbol.items():
-            needed = bars_needed(record, parameters)
+            needed = bars_needed(record, parameters, self._host.watch)
             try:
                 self._view.spec(name)
                 self._view.keep_bars(name, timeframe, needed)

@@ -42,6 +42,7 @@ class Gate:
         server: The last server heartbeat, what it did not say as it was before.
         is_lease_held: Whether this runner owns the account; None without a lease.
         confirmed_at: When the server last confirmed the configuration.
+        memory: Figures while the process holds too much memory; empty otherwise.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Gate:
         self.server: ServerHeartbeat | None = None
         self.is_lease_held = None if settings.epoch is None else True
         self.confirmed_at: datetime | None = None
+        self.memory = ""
 
     def hear_server(self, heartbeat: ServerHeartbeat | None) -> None:
         """Take a server heartbeat; None says nothing and lifts nothing."""
@@ -107,6 +109,7 @@ class Gate:
                     account=account,
                     config_confirmed_at=self.confirmed_at,
                     max_config_age=self._max_age,
+                    memory=self.memory,
                     guards=[*denials, *guards],
                 )
             ),

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 from runner.core.market import Tick
+from runner.core.memory import MemoryState
 from runner.host.manager import PluginHost
 from runner.link import (
     CommandSeen,
@@ -27,6 +28,7 @@ from runner.loop.flatten import Flattener
 from runner.loop.gate import Gate
 from runner.loop.ledger import Ledger
 from runner.loop.member import Member
+from runner.loop.memory import MemoryWatch
 from runner.loop.reporter import Reporter
 from runner.loop.restart import Adoption, Foreigners, Restart
 from runner.loop.roster import Roster
@@ -62,6 +64,7 @@ class Loop:
         stop: When to stop.
         player: Plays the feed on paper; None live.
         alive: Called once a cycle, for whoever watches this process.
+        resident: Returns the bytes of memory in use; None where nobody tells.
 
     Attributes:
         gate: Why exposure must not rise.
@@ -84,6 +87,7 @@ class Loop:
         stop: StopRequest,
         player: Player | None = None,
         alive: Callable[[], None] = lambda: None,
+        resident: Callable[[], int | None] = lambda: None,
     ) -> None:
         self._broker = broker
         self._host = host
@@ -97,6 +101,7 @@ class Loop:
         self._stop = stop
         self._player = player
         self._alive = alive
+        self._memory = MemoryWatch(resident, settings.memory_limit_mb, clock)
         self._ledger = Ledger(broker, view, clock)
         self._restart = Restart(
             settings.on_restart, view=view, desk=desk, roster=roster
@@ -175,6 +180,7 @@ class Loop:
             Whether the feed goes on; always True without a player.
         """
         self._alive()
+        self._mind_memory()
         has_more = self._play()
         self._hear(self._link.take())
         ticks = self._view.read_ticks(self._roster.symbols)
@@ -205,6 +211,13 @@ class Loop:
         if fields is not None:
             self._link.beat(fields)
         return has_more
+
+    def _mind_memory(self) -> None:
+        members = self._roster.members.values()
+        self._memory.look(member.hosted.name for member in members)
+        self.gate.memory = self._memory.problem
+        if self._memory.state is MemoryState.FAR_OVER:
+            self._stop.ask_restart(f"too much memory: {self._memory.problem}")
 
     def _play(self) -> bool:
         # A recorded market waits for its strategy, so that no bar of it is missed.

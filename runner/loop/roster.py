@@ -9,6 +9,7 @@ from datetime import datetime
 from runner.core.identity import colliding, magic_number
 from runner.core.market import Bar, Timeframe
 from runner.core.settings import StrategyConfig
+from runner.host.freezes import Freezes
 from runner.host.manager import PluginHost
 from runner.host.records import StrategyRecord
 from runner.host.strategies import HostedStrategy
@@ -217,7 +218,9 @@ class Roster:
         )
         member = Member(
             strategy_id=strategy_id,
-            hosted=HostedStrategy(record, context, self._host),
+            hosted=HostedStrategy(
+                record, context, self._host, freezes=Freezes(self._store)
+            ),
             context=context,
             config=config,
             is_leaving=strategy_id != self._chosen,

@@ -41,6 +41,7 @@ class LoopSettings:
         server_peak: Whether the server's peak balance is of this account; on paper it
             is of another one.
         on_restart: What becomes of what an earlier start left open.
+        memory_limit_mb: Megabytes in use from which on entries stop.
     """
 
     account: str
@@ -55,3 +56,4 @@ class LoopSettings:
     epoch: int | None = None
     server_peak: bool = True
     on_restart: RestartPolicy = RestartPolicy.ADOPT
+    memory_limit_mb: int = 2048

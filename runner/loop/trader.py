@@ -88,9 +88,11 @@ class Trader:
                 own.append(Deny("NO_VOLUME", "no size fits the symbol's rules"))
         guards += self._host.check_order(
             intent=intent,
+            magic=member.context.magic,
             account=known.account,
             positions=self._view.positions or (),
             orders=self._view.orders or (),
+            unresolved=self._desk.unresolved,
             symbol=known.spec,
             tick=known.tick,
             config=known.config,

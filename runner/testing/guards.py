@@ -9,7 +9,13 @@ from typing import Any
 
 from runner.core.account import Account
 from runner.core.market import SymbolSpec, Tick
-from runner.core.orders import Deny, OrderIntent, Position
+from runner.core.orders import (
+    Deny,
+    OrderIntent,
+    OrderRequest,
+    PendingOrder,
+    Position,
+)
 from runner.core.settings import TradeConfig
 from runner.testing.values import START, make_account, make_symbol, make_trade_config
 
@@ -19,7 +25,10 @@ def check_order(
     intent: OrderIntent,
     *,
     account: Account | None = None,
+    magic: int = 1,
     positions: Sequence[Position] = (),
+    orders: Sequence[PendingOrder] = (),
+    unresolved: Sequence[OrderRequest] = (),
     symbol: SymbolSpec | None = None,
     tick: Tick | None = None,
     config: TradeConfig | None = None,
@@ -31,7 +40,10 @@ def check_order(
         plugin: A plugin, a strategy, or a module with marked functions.
         intent: What a strategy wants.
         account: A made one of 10,000 USD if None.
+        magic: The number of the strategy.
         positions: Everything open on the account.
+        orders: Everything pending on the account.
+        unresolved: Orders whose outcome is unknown.
         symbol: Made for the intent's symbol if None.
         tick: A made quote at 1.0 if None.
         config: A made one that lets everything trade if None.
@@ -47,8 +59,11 @@ def check_order(
         plugin,
         "check_order",
         intent=intent,
+        magic=magic,
         account=account or make_account(),
         positions=positions,
+        orders=orders,
+        unresolved=unresolved,
         symbol=symbol or make_symbol(intent.symbol),
         tick=tick or Tick(intent.symbol, now, 1.0, 1.0),
         config=config or make_trade_config(),

@@ -14,11 +14,17 @@ from typing import Any
 import attrs
 import pytest
 
+from plugins.cooldown import Cooldown
 from plugins.drawdown.guard import Drawdown
 from plugins.drawdown.settings import PRESETS
+from plugins.equity_target import EquityTarget
 from plugins.heartbeat import Heartbeat
+from plugins.limits import Limits
 from plugins.news_pause.guard import NewsPause
 from plugins.sizing import Sizing
+from plugins.slippage import Slippage
+from plugins.spread import Spread
+from plugins.trading_hours import TradingHours
 from runner import Plugin, Strategy
 from runner.host.discovery import ESSENTIAL_PLUGINS, discover
 from runner.serde import structure_settings
@@ -32,6 +38,12 @@ PLUGINS: Mapping[str, type[Plugin]] = {
     "drawdown": Drawdown,
     "news_pause": NewsPause,
     "sizing": Sizing,
+    "limits": Limits,
+    "trading_hours": TradingHours,
+    "spread": Spread,
+    "slippage": Slippage,
+    "cooldown": Cooldown,
+    "equity_target": EquityTarget,
 }
 
 _ROW = re.compile(r"^\| `(?P<name>\w+)` \| (?P<rest>.+) \|$", re.MULTILINE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -325,6 +325,7 @@ class World:
         }
         self.plugins: dict[str, object] = {"basics": Basics()}
         self.player: Player | None = None
+        self.resident: Callable[[], int | None] = lambda: None
         self.starts = 0
         self.make()
 
@@ -372,6 +373,7 @@ class World:
             view=self.view,
             stop=self.stop,
             player=self.player,
+            resident=self.resident,
             settings=LoopSettings(
                 account="7",
                 session="s",

@@ -49,6 +49,20 @@ def test_the_built_ins_are_listed(run: Run) -> None:
     assert "could not be loaded" not in text
 
 
+def test_a_guard_that_waits_for_its_settings_says_so(run: Run, tmp_path: Path) -> None:
+    """It runs when the file has a section for it."""
+    (tmp_path / "bots.toml").write_text("[plugins.spread]\npoints = 20.0\n")
+
+    _, text = run("--config", "bots.toml")
+    _, told = _json(run, "--config", "bots.toml")
+
+    lines = [line.split() for line in text.splitlines()]
+    configured = {one["name"]: one["configured"] for one in told["plugins"]}
+    assert ["cooldown", "built-in", "(not", "configured)"] in lines
+    assert ["spread", "built-in"] in lines
+    assert (False, True) == (configured["cooldown"], configured["spread"])
+
+
 def test_a_folder_is_listed_with_its_paths(run: Run) -> None:
     """The user sees which file a name comes from."""
     code, text = run("--plugin-dir", str(FOLDERS / "good"))

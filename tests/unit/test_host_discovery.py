@@ -20,6 +20,7 @@ import pytest
 from runner import Plugin, Strategy, hookimpl
 from runner.host.discovery import (
     BUILTIN_MODULES,
+    CONFIGURED_PLUGINS,
     ESSENTIAL_PLUGINS,
     Discovery,
     discover,
@@ -492,10 +493,24 @@ def test_all_that_was_found_runs_unless_disabled(found: Discovery) -> None:
     everything = [record.name for record in found.select()]
     fewer = [record.name for record in found.select(disabled=["weekend", "news_pause"])]
 
-    assert list(found.plugins) == everything
+    assert [
+        name for name in found.plugins if name not in CONFIGURED_PLUGINS
+    ] == everything
     assert [
         name for name in everything if name not in {"weekend", "news_pause"}
     ] == fewer
+
+
+def test_a_built_in_that_does_nothing_without_settings_runs_when_it_has_some(
+    found: Discovery,
+) -> None:
+    """Or when it is named; five idle guards would be asked on every cycle."""
+    usual = {record.name for record in found.select()}
+    configured = found.select(configured=["spread"], enabled=["cooldown"])
+    disabled = found.select(configured=["spread"], disabled=["spread"])
+
+    assert {"spread", "cooldown"} == {record.name for record in configured} - usual
+    assert usual == {record.name for record in disabled}
 
 
 @pytest.mark.parametrize("name", ["GoodBot", "max_positions", "drawdown"])

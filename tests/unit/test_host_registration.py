@@ -63,8 +63,8 @@ REFUSED = {
         "unknown_argument",
         4,
         (
-            "check_order has no argument intnet; expected any of: intent, account, "
-            "positions, orders, symbol, tick, config, now"
+            "check_order has no argument intnet; expected any of: intent, magic, "
+            "account, positions, orders, unresolved, symbol, tick, config, now"
         ),
         "did you mean intent?",
     ),

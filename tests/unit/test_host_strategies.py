@@ -34,6 +34,7 @@ from runner.core.failures import FailurePolicy, HealthState
 from runner.host.manager import PluginHost
 from runner.host.records import BUILT_IN, PluginError, StrategyRecord
 from runner.host.strategies import HostedStrategy, bars_needed
+from runner.host.watch import Watch
 from runner.testing import MemoryState
 
 NOW = datetime(2026, 3, 4, 10, tzinfo=UTC)
@@ -493,12 +494,12 @@ def test_the_bars_needed_are_asked_of_the_class() -> None:
     """The default counts the longest period."""
     record = StrategyRecord(name="Bot", cls=Scripted, source=BUILT_IN)
 
-    assert 50 == bars_needed(record, Periods())
-    assert 0 == bars_needed(_record(0), Periods())
+    assert 50 == bars_needed(record, Periods(), Watch())
+    assert 0 == bars_needed(_record(0), Periods(), Watch())
 
 
 @pytest.mark.parametrize("answer", [KeyError("slow"), None, "50", 1.5, -1, True])
 def test_a_wrong_number_of_bars_is_an_error_of_that_strategy(answer: Any) -> None:
     """What an author computes from parameters may be anything."""
     with pytest.raises(PluginError, match="bars_needed: expected a whole number"):
-        bars_needed(_record(answer), Periods())
+        bars_needed(_record(answer), Periods(), Watch())

@@ -40,6 +40,18 @@ if TYPE_CHECKING:
     from runner.plugin import Plugin, PluginSettings, PluginState
     from runner.strategy import Intents, Parameters, Strategy, StrategyContext
     from runner.wire.documents import BotStatus
+    from runner.wire.drawdown import (
+        BreachAction,
+        DailyPercentOf,
+        DailyReference,
+        DailyReset,
+        DrawdownChoices,
+        DrawdownPreset,
+        FlattenScope,
+        MaxMode,
+        MaxPercentOf,
+        WithoutStop,
+    )
     from runner.wire.heartbeat import BotHeartbeat
 
 __version__ = "0.1.0"
@@ -51,12 +63,21 @@ _HOMES = {
     "BarSeries": "runner.core.series",
     "BotHeartbeat": "runner.wire.heartbeat",
     "BotStatus": "runner.wire.documents",
+    "BreachAction": "runner.wire.drawdown",
+    "DailyPercentOf": "runner.wire.drawdown",
+    "DailyReference": "runner.wire.drawdown",
+    "DailyReset": "runner.wire.drawdown",
     "Deal": "runner.core.orders",
     "Demand": "runner.core.orders",
     "Denial": "runner.core.orders",
     "Deny": "runner.core.orders",
+    "DrawdownChoices": "runner.wire.drawdown",
+    "DrawdownPreset": "runner.wire.drawdown",
     "ExitReason": "runner.core.orders",
+    "FlattenScope": "runner.wire.drawdown",
     "Intents": "runner.strategy",
+    "MaxMode": "runner.wire.drawdown",
+    "MaxPercentOf": "runner.wire.drawdown",
     "OrderIntent": "runner.core.orders",
     "OrderRequest": "runner.core.orders",
     "OrderResult": "runner.core.orders",
@@ -81,6 +102,7 @@ _HOMES = {
     "TradeConfig": "runner.core.settings",
     "TradeSettings": "runner.core.settings",
     "TradingState": "runner.core.trading_state",
+    "WithoutStop": "runner.wire.drawdown",
     "hookimpl": "runner.host.markers",
 }
 """Where each public name lives. They are imported when first asked for, so that a
@@ -93,12 +115,21 @@ __all__ = [
     "BarSeries",
     "BotHeartbeat",
     "BotStatus",
+    "BreachAction",
+    "DailyPercentOf",
+    "DailyReference",
+    "DailyReset",
     "Deal",
     "Demand",
     "Denial",
     "Deny",
+    "DrawdownChoices",
+    "DrawdownPreset",
     "ExitReason",
+    "FlattenScope",
     "Intents",
+    "MaxMode",
+    "MaxPercentOf",
     "OrderIntent",
     "OrderRequest",
     "OrderResult",
@@ -123,6 +154,7 @@ __all__ = [
     "TradeConfig",
     "TradeSettings",
     "TradingState",
+    "WithoutStop",
     "hookimpl",
 ]
 

@@ -227,6 +227,7 @@ def hook_arguments() -> dict[str, dict[str, Any]]:
             "positions": (),
             "orders": (),
             "symbol": symbol,
+            "symbols": {symbol.name: symbol},
             "tick": tick,
             "config": config,
             "now": now,

@@ -252,7 +252,7 @@ def on_deals(deals: Sequence[Deal], now: datetime) -> None:
     *If it raises*, the error is logged and counted. A guard that must know the deals
     must deny by itself when it failed here.
 
-    *Built-in*: nothing.
+    *Built-in*: ``drawdown`` moves its references by deposits and withdrawals.
 
     Example:
         .. code-block:: python
@@ -460,6 +460,7 @@ def check_order(
     positions: Sequence[Position],
     orders: Sequence[PendingOrder],
     symbol: SymbolSpec,
+    symbols: Mapping[str, SymbolSpec],
     tick: Tick,
     config: TradeConfig,
     now: datetime,
@@ -478,6 +479,8 @@ def check_order(
         positions: Every open position of the account, other programs' included.
         orders: Every pending order of the account, other programs' included.
         symbol: The rules of the intent's symbol.
+        symbols: The rules of every symbol with a position or a pending order, and of
+            the intent's own; one that cannot be read is missing.
         tick: The latest quote of that symbol.
         config: The trade config in force.
         now: The market's time, UTC-aware.
@@ -490,7 +493,7 @@ def check_order(
     ``GUARD_FAILED``. Exits go on all the same: to fail closed means that exposure does
     not rise, and an exit lowers it.
 
-    *Built-in*: nothing.
+    *Built-in*: ``drawdown`` denies what could cost more than the limits leave.
 
     Example:
         .. code-block:: python
@@ -545,7 +548,7 @@ def demand_exits(
 
     *If it raises*, or returns something else, what it demanded last stands.
 
-    *Built-in*: nothing.
+    *Built-in*: ``drawdown`` closes after a breach, where that is its setting.
 
     Example:
         .. code-block:: python

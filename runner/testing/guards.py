@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from runner.core.account import Account
 from runner.core.market import SymbolSpec, Tick
-from runner.core.orders import Deny, OrderIntent, Position
+from runner.core.orders import Deny, OrderIntent, PendingOrder, Position
 from runner.core.settings import TradeConfig
 from runner.testing.values import START, make_account, make_symbol, make_trade_config
 
@@ -21,6 +21,8 @@ def check_order(
     account: Account | None = None,
     positions: Sequence[Position] = (),
     symbol: SymbolSpec | None = None,
+    symbols: Mapping[str, SymbolSpec] | None = None,
+    orders: Sequence[PendingOrder] = (),
     tick: Tick | None = None,
     config: TradeConfig | None = None,
     now: datetime = START,
@@ -33,6 +35,8 @@ def check_order(
         account: A made one of 10,000 USD if None.
         positions: Everything open on the account.
         symbol: Made for the intent's symbol if None.
+        symbols: Made for every symbol with a position or an order if None.
+        orders: Everything pending on the account.
         tick: A made quote at 1.0 if None.
         config: A made one that lets everything trade if None.
         now: The market's time, UTC-aware.
@@ -43,13 +47,18 @@ def check_order(
     Raises:
         TypeError: If it answers with anything but a `Deny` or None.
     """
+    held = {one.symbol for one in positions} | {one.symbol for one in orders}
+    spec = symbol or make_symbol(intent.symbol)
+    made = {name: make_symbol(name) for name in held} | {spec.name: spec}
     return _ask(
         plugin,
         "check_order",
         intent=intent,
         account=account or make_account(),
         positions=positions,
-        symbol=symbol or make_symbol(intent.symbol),
+        orders=orders,
+        symbol=spec,
+        symbols=made if symbols is None else symbols,
         tick=tick or Tick(intent.symbol, now, 1.0, 1.0),
         config=config or make_trade_config(),
         now=now,

@@ -149,7 +149,7 @@ class DrawdownAccount:
         self.tick()
 
     def equity(self, wanted: float) -> None:
-        """Let the market move to where the equity is *wanted*."""
+        """Let the market move to the point where the equity is nearest to *wanted*."""
         lots = sum(
             held.volume * (1 if held.side is Side.BUY else -1)
             for held in self.terminal.account.positions.values()
@@ -157,7 +157,8 @@ class DrawdownAccount:
         )
         present = self.terminal.account_info().equity
         self.tick(self.price + (wanted - present) / (lots * _LOT))
-        assert abs(self.terminal.account_info().equity - wanted) < 0.005
+        # Prices have steps of a point, which moves a lot by 1 USD.
+        assert abs(self.terminal.account_info().equity - wanted) < max(0.005, lots / 2)
 
     # -- what the strategy and others do -----------------------------------------------
     def wish(self, make: Any, symbol: str = PAIR) -> bool:
@@ -196,9 +197,7 @@ class DrawdownAccount:
         self.price = round(self.price + profit / (lots * _LOT), 5)
         self.now += _SECOND
         self._quote()
-        self.send(
-            type=terminal.ORDER_TYPE_SELL, volume=lots, position=sent.order
-        )
+        self.send(type=terminal.ORDER_TYPE_SELL, volume=lots, position=sent.order)
         self.now += _SECOND
         self._quote()
         self.cycle(2)

@@ -313,10 +313,10 @@ class Drawdown(Plugin):
             if held is not None and limit.percent is not None:
                 return Deny(held.code, held.detail, TradingState.LATCHED)
         fraction = self._rules.soft_limit_fraction
-        for name, limit in (("MAX", maximum), ("DAILY", daily)):
-            if limit.is_near(equity, fraction):
-                figures = f"used={limit.used(equity):.2f}% limit={limit.percent:g}%"
-                return Deny(f"{name}_SOFT_LIMIT", f"{figures} soft={fraction:g}")
+        if maximum.is_near(equity, fraction):
+            return Deny("MAX_SOFT_LIMIT", maximum.figures(equity))
+        if daily.is_near(equity, fraction):
+            return Deny("DAILY_SOFT_LIMIT", daily.figures(equity))
         return None
 
     def _limits(self, marks: Marks, config: TradeConfig) -> tuple[Limit, Limit]:

@@ -41,7 +41,7 @@ def latch(
             marks,
             daily=Latch(
                 code="DAILY_DRAWDOWN",
-                detail=f"{_figures(daily, equity)} until={until}",
+                detail=f"{daily.figures(equity)} until={until}",
                 at=now,
                 config_version=config_version,
                 is_unfinished=closes,
@@ -52,20 +52,13 @@ def latch(
             marks,
             maximum=Latch(
                 code="MAX_DRAWDOWN",
-                detail=f"{_figures(maximum, equity)} until=released",
+                detail=f"{maximum.figures(equity)} until=released",
                 at=now,
                 config_version=config_version,
                 is_unfinished=closes,
             ),
         )
     return marks
-
-
-def _figures(limit: Limit, equity: float) -> str:
-    return (
-        f"used={limit.used(equity):.2f}% limit={limit.percent:g}% "
-        f"floor={limit.floor:.2f} equity={equity:.2f}"
-    )
 
 
 def hear_server(

@@ -46,6 +46,14 @@ class Limit:
         """Return the loss in percent of what the limit allows; None for no limit."""
         return None if self.percent is None else self.used(equity) / self.percent * 100
 
+    def figures(self, equity: float) -> str:
+        """Return what a person wants to know about the limit at *equity*."""
+        floor = "none" if self.floor is None else f"{self.floor:.2f}"
+        return (
+            f"used={self.used(equity):.2f}% limit={self.percent:g}% "
+            f"floor={floor} equity={equity:.2f}"
+        )
+
     def is_breached(self, equity: float) -> bool:
         """Say whether *equity* reaches the floor; an unreadable figure counts."""
         floor = self.floor

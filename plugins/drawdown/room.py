@@ -64,13 +64,21 @@ def check_room(
         return Deny("RISK_UNKNOWN", f"{what}: the symbol's rules cannot be read")
     if exposure.without_stop and rules.positions_without_stop is WithoutStop.REFUSE:
         return Deny("NO_STOP", f"no stop: {', '.join(exposure.without_stop)}")
-    for name, limit in zip(("DAILY", "MAX"), limits, strict=True):
-        costs = rules.buffer_percent / 100 * limit.base
-        worst = equity - exposure.risk - costs
-        if limit.is_breached(worst):
-            return Deny(
-                f"{name}_DRAWDOWN_RISK",
-                f"worst={worst:.2f} floor={limit.floor:.2f} equity={equity:.2f} "
-                f"risk={exposure.risk:.2f} costs={costs:.2f}",
-            )
+    daily, maximum = limits
+    if detail := _too_much(daily, equity, exposure.risk, rules):
+        return Deny("DAILY_DRAWDOWN_RISK", detail)
+    if detail := _too_much(maximum, equity, exposure.risk, rules):
+        return Deny("MAX_DRAWDOWN_RISK", detail)
     return None
+
+
+def _too_much(limit: Limit, equity: float, risk: float, rules: Rules) -> str:
+    """Return the figures of a worst case that reaches the floor; empty for none."""
+    costs = rules.buffer_percent / 100 * limit.base
+    worst = equity - risk - costs
+    if not limit.is_breached(worst):
+        return ""
+    return (
+        f"worst={worst:.2f} floor={limit.floor:.2f} equity={equity:.2f} "
+        f"risk={risk:.2f} costs={costs:.2f}"
+    )

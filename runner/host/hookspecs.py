@@ -679,7 +679,7 @@ def on_order_sent(request: OrderRequest, now: datetime) -> None:
 
     *If it raises*, the error is logged and counted; the order is sent.
 
-    *Built-in*: nothing.
+    *Built-in*: ``drawdown`` counts what the entry risks from here on.
 
     Example:
         .. code-block:: python
@@ -721,7 +721,7 @@ def on_order_result(request: OrderRequest, result: OrderResult, now: datetime) -
 
     *If it raises*, the error is logged and counted; the order is what it is.
 
-    *Built-in*: nothing.
+    *Built-in*: ``drawdown`` counts an entry that came to nothing no longer.
 
     Example:
         .. code-block:: python

@@ -81,16 +81,20 @@ class DrawdownAccount:
         plugins: Mapping[str, object] | None = None,
         **risk: Any,
     ) -> None:
-        self.terminal = SimulatedTerminal(
+        self.terminal: Any = SimulatedTerminal(
             balance=balance, symbols=_NO_SWAP, **dict(terminal or {})
         )
         self.store, self.clock = MemoryStore(), FakeClock(utc(start))
         self.settings, self.plugins = dict(settings or {}), dict(plugins or {})
-        self.risk = {"daily_dd_limit_percent": 5.0, "max_account_dd_percent": 10.0}
+        self.risk: dict[str, Any] = {
+            "daily_dd_limit_percent": 5.0,
+            "max_account_dd_percent": 10.0,
+        }
         self.risk |= risk
         self.now, self.price, self.other = utc(start), 1.1, 1.3
         self.wishes: list[Any] = []
         self.starts = self.version = 0
+        self.runner: Any = None
         self._quote()
         self.restart()
 
@@ -103,7 +107,7 @@ class DrawdownAccount:
         """Start the runner on what an earlier one left on disk."""
         self.starts += 1
         self.denied = Denials()
-        self.runner: Any = WholeRunner(
+        self.runner = WholeRunner(
             self.terminal,
             self.store,
             self.clock,

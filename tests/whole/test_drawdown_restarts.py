@@ -8,7 +8,10 @@ import pytest
 from drawdown_account import DrawdownAccount
 from whole_runner import utc
 
-PRAGUE = {"daily_reference": "balance", "daily_reset": "00:00 Europe/Prague"}
+PRAGUE: dict[str, Any] = {
+    "daily_reference": "balance",
+    "daily_reset": "00:00 Europe/Prague",
+}
 
 
 def test_a_breach_outlives_a_restart_and_ends_with_the_day() -> None:
@@ -179,12 +182,12 @@ def test_killed_with_the_flatten_half_done_the_rest_is_closed() -> None:
                 raise KeyboardInterrupt
         return send(*args, **fields)
 
-    account.terminal.order_send = one_only  # type: ignore[method-assign]
+    account.terminal.order_send = one_only
     with pytest.raises(KeyboardInterrupt):
         account.tick(price)
     assert 2 == account.held
     account.stop()
-    account.terminal.order_send = send  # type: ignore[method-assign]
+    account.terminal.order_send = send
     account.clock.wait(60)
 
     account.restart()
@@ -326,12 +329,12 @@ def test_an_entry_that_is_not_shown_yet_counts_at_once() -> None:
     def blind(*_: Any, **__: Any) -> tuple[()]:
         return ()
 
-    account.terminal.positions_get = blind  # type: ignore[method-assign]
+    account.terminal.positions_get = blind
     assert account.buy(1.0, stop=3_000)
     assert not account.buy(1.0, stop=3_000, symbol="GBPUSD")
     assert "DAILY_DRAWDOWN_RISK" in account.denied.codes
 
-    account.terminal.positions_get = positions  # type: ignore[method-assign]
+    account.terminal.positions_get = positions
     account.cycle(2)
     assert account.buy(1.0, stop=1_900, symbol="GBPUSD")
 
@@ -340,10 +343,10 @@ def test_while_the_account_is_unknown_nothing_is_opened() -> None:
     """No data is no permission."""
     account = DrawdownAccount()
     read = account.terminal.account_info
-    account.terminal.account_info = lambda *_: None  # type: ignore[method-assign]
+    account.terminal.account_info = lambda *_: None
     account.cycle(2)
     assert "ACCOUNT_UNKNOWN" in account.codes
 
-    account.terminal.account_info = read  # type: ignore[method-assign]
+    account.terminal.account_info = read
     account.cycle(2)
     assert [] == account.codes

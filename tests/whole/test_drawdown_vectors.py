@@ -6,10 +6,12 @@ own examples.
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from drawdown_account import DrawdownAccount
 
-FTMO = {"preset": "ftmo_2step", "initial_balance": 100_000.0}
+FTMO: dict[str, Any] = {"preset": "ftmo_2step", "initial_balance": 100_000.0}
 
 
 def holds(account: DrawdownAccount, floor: float) -> None:

@@ -61,7 +61,7 @@ class Drawdown(Plugin):
         self._memory = Memory(state)
         self._in_flight = InFlight()
         self._rules = rules_of(settings)
-        self._reset = DailyReset.parse(self._rules.daily_reset)
+        self._reset: DailyReset = DailyReset.parse(self._rules.daily_reset)
         self._risk: RiskConfig | None = None
         self._deals: list[Deal] = []
         self._new: list[Deal] = []

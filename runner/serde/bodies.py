@@ -28,8 +28,8 @@ from runner.wire.encoding import WireError, read_money
 _OWNER = "mt5_account_id"
 _BOT_STATUSES = (BotStatus.ACTIVE, BotStatus.PAUSED)
 _MAX_PERCENT = 100.0
-_PARTS: tuple[tuple[str, type[RiskConfig | TradeSettings], Sequence[str]], ...]
-_PARTS = (
+_Kind = type[RiskConfig | TradeSettings]
+_PARTS: Sequence[tuple[str, _Kind, Sequence[str]]] = (
     ("risk_config", RiskConfig, RISK_CONFIG_FIELDS),
     ("trade_config", TradeSettings, TRADE_SETTINGS_FIELDS),
 )

@@ -8,7 +8,7 @@ loses 1 USD with each point, and a test can name the equity that it wants.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from whole_runner import MemoryStore, WholeRunner, utc
@@ -253,8 +253,3 @@ class DrawdownAccount:
     def held(self) -> int:
         """How many positions are open on the account."""
         return len(self.terminal.account.positions)
-
-
-def minutes(time: datetime, count: float) -> datetime:
-    """Return *time*, so many minutes later."""
-    return time + timedelta(minutes=count)

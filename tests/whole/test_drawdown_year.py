@@ -88,7 +88,7 @@ def bars(market_data: Path) -> list[Bar]:
 
 def live(bars: Sequence[Bar], preset: str, mode: str, worst: Worst) -> int:
     """Play *bars* until they end or the maximum is reached; return how many it took."""
-    terminal = SimulatedTerminal(balance=DEPOSIT, commission=COMMISSION)
+    terminal: Any = SimulatedTerminal(balance=DEPOSIT, commission=COMMISSION)
     runner = WholeRunner(
         terminal,
         MemoryStore(),

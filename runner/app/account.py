@@ -42,7 +42,7 @@ from runner.ports import (
 )
 from runner.settings import PREFIX, RunnerSettings, SettingsError, environment, secret
 from runner.strategy import Parameters
-from runner.supervisor import sign_of_life_file
+from runner.supervisor import Seat, sign_of_life_file
 
 log = logging.getLogger("mt5runner.app")
 
@@ -60,7 +60,11 @@ class _NotReadyError(Exception):
 
 
 def run_account(
-    settings: RunnerSettings, *, verbose: bool = False, stop: StopRequest
+    settings: RunnerSettings,
+    *,
+    verbose: bool = False,
+    stop: StopRequest,
+    seat: Seat | None = None,
 ) -> int:
     """Run the one account of *settings* until it is told to stop.
 
@@ -68,6 +72,7 @@ def run_account(
         settings: The runner's settings.
         verbose: Whether debug lines are logged too.
         stop: Through which it is told to stop.
+        seat: Its place under a supervisor; None for none.
 
     Returns:
         The exit code.
@@ -82,7 +87,7 @@ def run_account(
     began = clock.monotonic()
     try:
         store = _open_store(settings, account)
-        summary = _run(settings, account, clock, store, stop)
+        summary = _run(settings, account, clock, store, stop, seat)
     except _NotReadyError as error:
         log.error("%s", error)  # noqa: TRY400 - the message says it all
         return error.code
@@ -120,11 +125,15 @@ def _run(
     clock: Clock,
     store: StateStore,
     stop: StopRequest,
+    seat: Seat | None,
 ) -> Summary:
     discovery, host = load_plugins(settings, store)
-    terminal = open_terminal(settings, account, clock)
-    # Host and process id are in it so that others can say who holds the lease.
-    session = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:12]}"
+    among = 1 if seat is None else seat.among
+    terminal = open_terminal(settings, account, clock, among=among)
+    # Host and process id are in it so that others can say who holds the lease. By the
+    # mark a worker knows the lease of its predecessor, which the supervisor saw end.
+    mark = uuid.uuid4().hex[:12] if seat is None else seat.mark
+    session = f"{socket.gethostname()}:{os.getpid()}:{mark}"
     link = _make_link(
         settings, account, clock, store, session, parameters_finder(discovery)
     )

@@ -9,7 +9,7 @@ from datetime import datetime
 import attrs
 
 from runner.core.settings import EMPTY
-from runner.core.trading_state import PAUSING, Path, TradingState
+from runner.core.trading_state import PAUSING, TradingState
 
 
 class Side(enum.Enum):
@@ -89,11 +89,6 @@ class OrderIntent:
     def increases_exposure(self) -> bool:
         """Whether carrying it out could raise the account's exposure."""
         return self.action is Action.OPEN
-
-    @property
-    def path(self) -> Path:
-        """How it would come to an order."""
-        return Path.ENTRY if self.increases_exposure else Path.STRATEGY_EXIT
 
 
 @attrs.frozen(slots=True)

@@ -9,7 +9,13 @@ from runner.adapters.mt5_simulator import constants as mt5
 from runner.adapters.mt5_simulator.calls import Caller, call
 from runner.adapters.mt5_simulator.desk import Execution
 from runner.adapters.mt5_simulator.errors import CallFailedError
-from runner.adapters.mt5_simulator.faults import Answer, FillPart, Refuse
+from runner.adapters.mt5_simulator.faults import (
+    Answer,
+    Delay,
+    FillPart,
+    Refuse,
+    Slip,
+)
 from runner.adapters.mt5_simulator.history import Archive
 from runner.adapters.mt5_simulator.market import NoRateError
 from runner.adapters.mt5_simulator.structs import (
@@ -167,6 +173,8 @@ class TradeCalls(Caller):
         request = arguments.trade_request("order_send", args, fields)
         if self.switches.tradeapi_disabled:
             raise CallFailedError(mt5.RES_E_AUTO_TRADING_DISABLED)
+        if isinstance(fault, Delay):
+            self.latency.let_pass(fault)
         self._set_gate()
         if isinstance(fault, Refuse):
             return self.server.answer(request, Execution(retcode=fault.retcode))
@@ -174,7 +182,9 @@ class TradeCalls(Caller):
             self.server.send(request)
             return self.server.answer(request, Execution(retcode=fault.retcode))
         return self.server.send(
-            request, fault.share if isinstance(fault, FillPart) else 1.0
+            request,
+            fault.share if isinstance(fault, FillPart) else 1.0,
+            fault.points if isinstance(fault, Slip) else 0.0,
         )
 
     def _set_gate(self) -> None:

@@ -129,15 +129,15 @@ class Drawdown(Plugin):
         now: datetime,
     ) -> Deny | None:
         """Deny what could cost more than the limits leave, if every stop were hit."""
-        if not _has_limit(config.risk_config):
-            return None
-        self._in_flight.look({position.ticket for position in positions}, now)
         stops = new_stops(intent, positions, symbols)
         self._entry = Exposure()
         if intent.action is Action.OPEN:
             self._entry = entry_exposure(intent, symbols[intent.symbol])
         elif not stops:
             return None  # it closes, cancels, or moves a stop nearer
+        if not _has_limit(config.risk_config):
+            return None
+        self._in_flight.look({position.ticket for position in positions}, now)
         marks = self._memory.marks
         if marks is None or self._looked is None or self._rules.missing:
             return self._verdict or _UNMEASURED

@@ -320,6 +320,24 @@ def test_an_initial_balance_that_is_set_anew_counts_from_now() -> None:
     assert 108_000 == account.figure("max_dd_floor")
 
 
+def test_the_server_moves_the_reset_while_the_day_runs() -> None:
+    """The balance at the new reset is rebuilt; what was breached today stays so."""
+    account = DrawdownAccount(daily_reference="balance", start="2026-01-14 09:00")
+    account.trade(-2_000)
+    account.at("2026-01-14 12:00")
+    account.configure(daily_reset="10:00 UTC")
+    account.cycle(2)
+    assert 93_100 == account.figure("daily_dd_floor")
+
+    account.trade(-4_900)
+    account.configure(daily_reset="11:00 UTC")
+    account.cycle(2)
+    assert ["DAILY_DRAWDOWN"] == account.codes
+    account.at("2026-01-15 11:00")
+    assert [] == account.codes
+    assert 88_445 == account.figure("daily_dd_floor")
+
+
 # -- in flight -------------------------------------------------------------------------
 def test_an_entry_that_is_not_shown_yet_counts_at_once() -> None:
     """The terminal answers before it shows; the next entry must not be blind."""

@@ -88,11 +88,11 @@ class DailyReset:
     """The wall-clock time at which a day begins, in a zone with its own daylight rule.
 
     Attributes:
-        time: Of day.
+        at: Time of day.
         zone: IANA zone.
     """
 
-    time: time
+    at: time
     zone: zoneinfo.ZoneInfo
 
     @classmethod
@@ -116,11 +116,11 @@ class DailyReset:
 
     def latest(self, now: datetime) -> datetime:
         """Return the newest reset that is not after *now*, in UTC."""
-        return max(at for at in self._around(now) if at <= now)
+        return max(each for each in self._around(now) if each <= now)
 
     def following(self, now: datetime) -> datetime:
         """Return the first reset after *now*, in UTC."""
-        return min(at for at in self._around(now) if at > now)
+        return min(each for each in self._around(now) if each > now)
 
     def _around(self, now: datetime) -> list[datetime]:
         # Two days each way, since a zone that crosses the date line skips a date.
@@ -128,7 +128,8 @@ class DailyReset:
         return [self._on(today + days * _DAY) for days in (-2, -1, 0, 1, 2)]
 
     def _on(self, day: date) -> datetime:
-        return datetime.combine(day, self.time, self.zone).astimezone(UTC)
+        local = datetime.combine(day, self.at, self.zone)
+        return local.astimezone(UTC)
 
 
 def _is_reset(

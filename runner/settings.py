@@ -81,6 +81,8 @@ class RunnerSettings:
         paper_balance: Starting balance of the paper account.
         paper_currency: Its currency.
         paper_leverage: 100 stands for 1:100.
+        paper_terminal: Port of a `runner terminal` on this machine, whose account and
+            market are used in place of own ones; None simulates in this process.
         symbols: JSON file with symbol rules for the paper terminal.
         symbol_aliases: The server's name of a symbol to the broker's.
         server_timezone: IANA zone of the broker's clock; None means New York + 7 h.
@@ -117,6 +119,9 @@ class RunnerSettings:
     paper_balance: float = attrs.field(default=10_000.0, validator=gt(0))
     paper_currency: str = "USD"
     paper_leverage: int = attrs.field(default=100, validator=gt(0))
+    paper_terminal: int | None = attrs.field(
+        default=None, validator=optional([gt(0), lt(65_536)])
+    )
     symbols: str | None = None
     symbol_aliases: Mapping[str, str] = attrs.field(factory=dict[str, str])
     server_timezone: str | None = None
@@ -153,6 +158,7 @@ _PARSERS: Mapping[str, Callable[[str], Any]] = {
     "paper_balance": float,
     "paper_leverage": int,
     "mt5_login": int,
+    "paper_terminal": int,
     "max_config_age_h": float,
     "enabled_plugins": _parse_list,
     "disabled_plugins": _parse_list,

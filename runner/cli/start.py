@@ -39,6 +39,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="paper only: market seconds per second (default: 1)",
     )
     parser.add_argument(
+        "--paper-terminal",
+        type=setting("paper_terminal"),
+        metavar="PORT",
+        help="paper only: use the terminal that `runner terminal` runs there",
+    )
+    parser.add_argument(
         "--symbols", metavar="FILE", help="paper only: JSON with symbol rules"
     )
     parser.add_argument(

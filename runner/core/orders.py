@@ -167,6 +167,8 @@ class OrderRequest:
         stop_loss_price: For PROTECT: the stop that shall stand; None for none.
         take_profit_price: For PROTECT: the target that shall stand; None for none.
         strategy: Class name of the strategy behind it.
+        placed_at: The market's time when it was approved, UTC-aware; it is looked for
+            from then on. None where that is not known.
     """
 
     token: str
@@ -181,6 +183,7 @@ class OrderRequest:
     stop_loss_price: float | None = None
     take_profit_price: float | None = None
     strategy: str = ""
+    placed_at: datetime | None = None
 
 
 class Outcome(enum.Enum):

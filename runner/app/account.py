@@ -21,6 +21,7 @@ from runner.app.plugins import load_plugins, parameters_finder
 from runner.app.setup import TerminalSetup
 from runner.app.terminal import open_terminal
 from runner.core.account import Account
+from runner.core.restart import RestartPolicy
 from runner.exit_codes import ExitCode
 from runner.host.records import PluginError
 from runner.link import Link
@@ -189,6 +190,7 @@ def _run(
                 exit_when_feed_ends=settings.exit_when_feed_ends,
                 epoch=epoch,
                 server_peak=settings.terminal != "paper",
+                on_restart=RestartPolicy(settings.on_restart),
             ),
         )
         return loop.run()

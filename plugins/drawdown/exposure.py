@@ -64,7 +64,7 @@ def total(parts: Iterable[Exposure]) -> Exposure:
 
 
 def entry_exposure(intent: OrderIntent, spec: SymbolSpec) -> Exposure:
-    """Return what an opening intent risks, counted from the quote of its fill."""
+    """Return what an entry risks, counted from where it is filled."""
     name = f"the entry in {intent.symbol}"
     volume = intent.volume or 0.0
     if intent.stop_loss is None:

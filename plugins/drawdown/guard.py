@@ -30,6 +30,7 @@ from runner import (
     hookimpl,
 )
 
+_ENTRIES = frozenset({Action.OPEN, Action.PLACE})
 _UNMEASURED = Deny("DRAWDOWN_UNKNOWN", "the account could not be measured")
 
 
@@ -56,17 +57,18 @@ class Drawdown(Plugin):
         self,
         account: Account,
         positions: Sequence[Position],
+        orders: Sequence[PendingOrder],
         config: TradeConfig,
         now: datetime,
     ) -> None:
         """Measure the account."""
-        self._in_flight.look({position.ticket for position in positions}, now)
+        self._in_flight.look(_tickets(positions, orders), now)
         self._meter.measure(account, config, now)
 
     @hookimpl
     def on_order_sent(self, request: OrderRequest, now: datetime) -> None:
         """Count what an entry risks from before it is sent."""
-        if request.action is Action.OPEN:
+        if request.action in _ENTRIES:
             self._in_flight.send(request, self._entry)
 
     @hookimpl
@@ -104,13 +106,13 @@ class Drawdown(Plugin):
         """Deny what could cost more than the limits leave, if every stop were hit."""
         stops = new_stops(intent, positions, symbols)
         self._entry = Exposure()
-        if intent.action is Action.OPEN:
+        if intent.increases_exposure:
             self._entry = entry_exposure(intent, symbols[intent.symbol])
         elif not stops:
             return None  # it closes, cancels, or moves a stop nearer
         if not has_limit(config.risk_config):
             return None
-        self._in_flight.look({position.ticket for position in positions}, now)
+        self._in_flight.look(_tickets(positions, orders), now)
         marks = self._meter.memory.marks
         if marks is None or self._meter.looked is None or self._meter.rules.missing:
             return self._meter.verdict or _UNMEASURED
@@ -176,6 +178,11 @@ class Drawdown(Plugin):
             "dd_reset_at": f"{marks.day_end:%Y-%m-%dT%H:%M:%SZ}",
             "dd_estimated": "true" if marks.is_estimated else "false",
         }
+
+
+def _tickets(positions: Sequence[Position], orders: Sequence[PendingOrder]) -> set[int]:
+    shown = {position.ticket for position in positions}
+    return shown | {order.ticket for order in orders}
 
 
 def _figure(value: float | None) -> str:

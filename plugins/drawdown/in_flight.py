@@ -40,7 +40,7 @@ class InFlight:
         sent = self._sent.get(result.token)
         if sent is None:
             return
-        if result.outcome is Outcome.FILLED:
+        if result.outcome in {Outcome.FILLED, Outcome.PLACED}:
             self._sent[result.token] = attrs.evolve(
                 sent, ticket=result.ticket, filled_at=now
             )
@@ -48,7 +48,7 @@ class InFlight:
             del self._sent[result.token]
 
     def look(self, tickets: Collection[int], now: datetime) -> None:
-        """Forget what shows among the positions by now, or cannot any more."""
+        """Forget what shows among positions and orders by now, or cannot any more."""
         self._sent = {
             token: sent
             for token, sent in self._sent.items()

@@ -79,7 +79,7 @@ def ask(
     plugin: Drawdown, account: Account, now: datetime, config: TradeConfig = CONFIG
 ) -> Deny | None:
     """Do what the loop does in one cycle."""
-    plugin.on_account(account, (), config, now)
+    plugin.on_account(account, (), (), config, now)
     return plugin.check_trading(account, config, now)
 
 

@@ -388,6 +388,22 @@ def test_pending_orders_count_as_if_they_were_filled() -> None:
     assert account.buy(1.0, stop=990)
 
 
+def test_a_strategys_own_pending_order_is_judged_like_an_entry() -> None:
+    """Placed it may be filled at any time; without a stop it is refused."""
+    account = DrawdownAccount(buffer_percent=0.0)
+
+    def place(stop: float | None) -> Any:
+        return lambda own: own.buy_limit(PAIR, 1.08, volume=1.0, stop_loss=stop)
+
+    assert not account.wish(place(5_100))
+    assert not account.wish(place(None))
+    assert ["DAILY_DRAWDOWN_RISK", "NO_STOP"] == account.denied.codes
+    assert account.wish(place(3_000))
+    assert 1 == len(account.terminal.account.orders)
+    assert not account.buy(1.0, stop=2_100)
+    assert account.buy(1.0, stop=1_900)
+
+
 @pytest.mark.parametrize(("away", "allowed"), [(4_900, True), (5_100, False)])
 def test_a_stop_is_not_moved_out_of_what_the_limits_leave(
     away: int, allowed: bool

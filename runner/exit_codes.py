@@ -17,4 +17,6 @@ class ExitCode(enum.IntEnum):
     """Something that is needed could not be reached."""
     OWNED = 5
     """The account is owned by another runner."""
+    DIFFERENT = 6
+    """A replay decided otherwise than its journal."""
     INTERRUPTED = 130

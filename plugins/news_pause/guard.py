@@ -56,7 +56,7 @@ class NewsPause(Plugin):
         self._windows: dict[str, _Known] = {}
         self._symbols: tuple[str, ...] = ()
         self._looked_at: datetime | None = None
-        self._stamp: tuple[int, int] | None = None
+        self._stamp: list[int] | None = None
         self._problem = ""
         self._is_on = False
         self._has_warned = False
@@ -146,12 +146,10 @@ class NewsPause(Plugin):
             return
         self._looked_at = now
         try:
-            status = path.stat()
-            stamp = status.st_mtime_ns, status.st_size
-            if stamp == self._stamp:
+            found = self.state.learn("calendar", lambda: _changed(path, self._stamp))
+            if found is None:
                 return
-            text = _read(path)
-            self._stamp = stamp
+            self._stamp, text = found
             calendar = parse(path.name.lower().removesuffix(".gz"), text)
         except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
             self._stamp = None
@@ -171,6 +169,13 @@ class NewsPause(Plugin):
         self._problem = problem
         kept = "; the calendar read before stays in force" if self._calendar else ""
         log.error("%s%s", problem, kept)
+
+
+def _changed(path: Path, known: list[int] | None) -> tuple[list[int], str] | None:
+    """Return stamp and content of a file whose stamp is not the known one."""
+    status = path.stat()
+    stamp = [status.st_mtime_ns, status.st_size]
+    return None if stamp == known else (stamp, _read(path))
 
 
 def _read(path: Path) -> str:

@@ -70,6 +70,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="paper only: stop after the last quote",
     )
+    parser.add_argument(
+        "--journal",
+        metavar="DIR",
+        help="where the recorder writes (default: journal in --state-dir; off: not)",
+    )
     add_common_flags(parser)
 
 

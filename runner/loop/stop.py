@@ -7,8 +7,13 @@ class StopRequest:
     """Holds the first reason to stop; safe to ask from a signal handler or thread."""
 
     def __init__(self) -> None:
-        self.reason = ""
+        self._reason = ""
+
+    @property
+    def reason(self) -> str:
+        """The first reason to stop; empty for none."""
+        return self._reason
 
     def ask(self, reason: str) -> None:
         """Ask for a clean stop; only the first reason is kept."""
-        self.reason = self.reason or reason
+        self._reason = self._reason or reason

@@ -5,6 +5,8 @@ line                                      means
 ========================================= =============================================
 ``["in", call, arguments, answer]``       something came in
 ``["same", call, arguments]``             it came in as it was the last time
+``["more", call, arguments, n, answer]``  it came in as the last time, from the nth item
+                                          (from 0) on, and these items after them
 ``["raised", call, arguments, error]``    the call failed
 ``["call", call, arguments]``             it was called, and there is no answer
 ``["out", call, arguments]``              a decision, written before it is carried out
@@ -24,7 +26,7 @@ import logging
 import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from runner.ports import Clock
 from runner.recorder.ports import Call
@@ -79,6 +81,7 @@ class Recorder:
         self._thread = threading.get_ident()
         self._lines: list[str] = []
         self._last: dict[tuple[str, str], str] = {}
+        self._lists: dict[str, list[Any]] = {}
         self._texts: dict[tuple[Any, ...], str] = {(): "[]"}
         self._flush_at = math.inf
         self._has_begun = False
@@ -150,6 +153,9 @@ class Recorder:
     def _write_answer(
         self, call: Call, text: str, answer: Any, *, is_asked_often: bool
     ) -> None:
+        if isinstance(answer, list | tuple) and not is_asked_often:
+            self._write_list(call, text, cast("Sequence[Any]", answer))
+            return
         answered: str = self._attempt(lambda: self._codec.write(answer)) or ""
         if is_asked_often:
             key = call.name, text
@@ -158,6 +164,18 @@ class Recorder:
                 return
             self._last[key] = answered
         self._write("in", call, text, answered)
+
+    def _write_list(self, call: Call, text: str, answer: Sequence[Any]) -> None:
+        # A history is asked for again with each deal, and is the same but for that.
+        before, self._lists[call.name] = self._lists.get(call.name, []), list(answer)
+        start = before.index(answer[0]) if answer and answer[0] in before else 0
+        kept = before[start:]
+        if kept and kept == list(answer[: len(kept)]):
+            word, first, items = "more", f"{start},", answer[len(kept) :]
+        else:
+            word, first, items = "in", "", answer
+        added: str = self._attempt(lambda: self._codec.write(items)) or ""
+        self._write(word, call, text, f"{first}{added}")
 
     def _write(self, word: str, call: Call, text: str, answer: str = "") -> None:
         if self.problem:
@@ -181,6 +199,7 @@ class Recorder:
         if self._segments.write(lines):
             # So that each segment says by itself what came in.
             self._last.clear()
+            self._lists.clear()
 
     def _attempt(self, action: Callable[[], T]) -> T | None:
         """Do a part of the recorder's work; what fails ends the recording alone."""

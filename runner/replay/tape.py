@@ -44,6 +44,7 @@ class Tape:
         self._thread = threading.get_ident()
         self._line: Line | None = None
         self._last: dict[tuple[str, str], str] = {}
+        self._lists: dict[str, list[Any]] = {}
         self._failed: BaseException | None = None
         self.count = 0
         self.decisions: Counter[str] = Counter()
@@ -106,25 +107,34 @@ class Tape:
         if call.kind is type(None):
             self._take(f'["call",{tail}]')
             return None
+        value = self._value(call, line, arguments, tail)
+        try:
+            return self._codec.read(value, call.kind)
+        # Whatever is wrong: this version cannot take what that one took.
+        except Exception as error:  # noqa: BLE001 - see above
+            problem = " ".join(f"{type(error).__name__}: {error}".split())
+            self._differ(line, f"this version cannot take it: {problem}")
+
+    def _value(self, call: Call, line: Line, arguments: str, tail: str) -> Any:
+        """Return the JSON value that came in; a new one each time, as from outside."""
         if line.text == f'["same",{tail}]':
             self._step()
             text = self._last.get((call.name, arguments), "")
             if not text:
                 self._differ(line, f'["in",{tail},...]')
-        else:
-            text = self._take_answer("in", tail)
-            self._last[call.name, arguments] = text
-            if call.name == _CLOCK:
-                self.times[1:] = [json.loads(text)]
-        return self._read(call, line, text)
-
-    def _read(self, call: Call, line: Line, text: str) -> Any:
-        try:
-            return self._codec.read(text, call.kind)
-        # Whatever is wrong: this version cannot take what that one took.
-        except Exception as error:  # noqa: BLE001 - see above
-            problem = " ".join(f"{type(error).__name__}: {error}".split())
-            self._differ(line, f"this version cannot take it: {problem}")
+            return json.loads(text)
+        if line.text.startswith(f'["more",{tail},'):
+            start, added = json.loads(f"[{self._take_answer('more', tail)}]")
+            self._lists[call.name] = self._lists[call.name][start:] + added
+            return self._lists[call.name]
+        text = self._take_answer("in", tail)
+        self._last[call.name, arguments] = text
+        value = json.loads(text)
+        if isinstance(value, list):
+            self._lists[call.name] = value
+        if call.name == _CLOCK:
+            self.times[1:] = [value]
+        return value
 
     # -- lines -------------------------------------------------------------------------
     def _peek(self) -> Line | None:

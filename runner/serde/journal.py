@@ -71,13 +71,12 @@ class JournalCodec:
         """Return what a call was made with, as JSON text; anything can be written."""
         return _ENCODE_ANY(self._converter.unstructure(arguments))
 
-    def read(self, text: str, kind: Any) -> Any:
-        """Return the value of type *kind* that *text* stands for.
+    def read(self, value: Any, kind: Any) -> Any:
+        """Return the value of type *kind* that a JSON value stands for.
 
         Raises:
             Exception: Of any kind, if it is not what `write` has written.
         """
-        value = json.loads(text)
         return value if kind is Any else self._converter.structure(value, kind)
 
     def can_read(self, kind: Any) -> bool:

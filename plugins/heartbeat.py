@@ -23,9 +23,8 @@ from runner import (
 _MINIMUM_GAP = timedelta(seconds=1)
 _GUARD = "drawdown"
 _BEYOND_REASON = 10**15
-_BOT_STATUS = {
+_BOT_STATUS = dict.fromkeys(TradingState, "PAUSED") | {
     TradingState.ACTIVE: "ACTIVE",
-    TradingState.REDUCING: "PAUSED",
     TradingState.STOPPED: "DOWN",
 }
 

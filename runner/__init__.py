@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from runner.core.orders import (
         Action,
         Deal,
+        Demand,
         Denial,
         Deny,
         ExitReason,
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
         OrderRequest,
         OrderResult,
         Outcome,
+        PendingKind,
+        PendingOrder,
         Position,
         Side,
     )
@@ -31,7 +34,8 @@ if TYPE_CHECKING:
         TradeConfig,
         TradeSettings,
     )
-    from runner.core.status import PauseReason, RunnerStatus, TradingState
+    from runner.core.status import PauseReason, RunnerStatus
+    from runner.core.trading_state import TradingState
     from runner.host.markers import hookimpl
     from runner.plugin import Plugin, PluginSettings, PluginState
     from runner.strategy import Intents, Parameters, Strategy, StrategyContext
@@ -48,6 +52,7 @@ _HOMES = {
     "BotHeartbeat": "runner.wire.heartbeat",
     "BotStatus": "runner.wire.documents",
     "Deal": "runner.core.orders",
+    "Demand": "runner.core.orders",
     "Denial": "runner.core.orders",
     "Deny": "runner.core.orders",
     "ExitReason": "runner.core.orders",
@@ -58,6 +63,8 @@ _HOMES = {
     "Outcome": "runner.core.orders",
     "Parameters": "runner.strategy",
     "PauseReason": "runner.core.status",
+    "PendingKind": "runner.core.orders",
+    "PendingOrder": "runner.core.orders",
     "Plugin": "runner.plugin",
     "PluginSettings": "runner.plugin",
     "PluginState": "runner.plugin",
@@ -73,7 +80,7 @@ _HOMES = {
     "Timeframe": "runner.core.market",
     "TradeConfig": "runner.core.settings",
     "TradeSettings": "runner.core.settings",
-    "TradingState": "runner.core.status",
+    "TradingState": "runner.core.trading_state",
     "hookimpl": "runner.host.markers",
 }
 """Where each public name lives. They are imported when first asked for, so that a
@@ -87,6 +94,7 @@ __all__ = [
     "BotHeartbeat",
     "BotStatus",
     "Deal",
+    "Demand",
     "Denial",
     "Deny",
     "ExitReason",
@@ -97,6 +105,8 @@ __all__ = [
     "Outcome",
     "Parameters",
     "PauseReason",
+    "PendingKind",
+    "PendingOrder",
     "Plugin",
     "PluginSettings",
     "PluginState",

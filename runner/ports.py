@@ -11,7 +11,13 @@ import attrs
 
 from runner.core.account import Account
 from runner.core.market import Bar, SymbolSpec, Tick, Timeframe
-from runner.core.orders import Deal, OrderRequest, OrderResult, Position
+from runner.core.orders import (
+    Deal,
+    OrderRequest,
+    OrderResult,
+    PendingOrder,
+    Position,
+)
 from runner.core.settings import EMPTY
 from runner.wire.events import WakeUp
 
@@ -85,6 +91,10 @@ class Broker(Protocol):
 
     def positions(self) -> Sequence[Position]:
         """Return every open position of the account."""
+        ...
+
+    def orders(self) -> Sequence[PendingOrder]:
+        """Return every pending order of the account."""
         ...
 
     def deals(self, since: datetime) -> Sequence[Deal]:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from datetime import datetime
 
 import attrs
+
+from runner.core.settings import EMPTY
+from runner.core.trading_state import PAUSING, Path, TradingState
 
 
 class Side(enum.Enum):
@@ -29,6 +33,8 @@ class Action(enum.Enum):
     """Close one position, or every position of the strategy in the symbol."""
     PROTECT = "protect"
     """Move a position's stop loss and take profit."""
+    CANCEL = "cancel"
+    """Remove a pending order."""
 
 
 def _positive(
@@ -84,6 +90,11 @@ class OrderIntent:
         """Whether carrying it out could raise the account's exposure."""
         return self.action is Action.OPEN
 
+    @property
+    def path(self) -> Path:
+        """How it would come to an order."""
+        return Path.ENTRY if self.increases_exposure else Path.STRATEGY_EXIT
+
 
 @attrs.frozen(slots=True)
 class Deny:
@@ -92,10 +103,15 @@ class Deny:
     Attributes:
         code: ``UPPER_SNAKE`` reason code, listed in the docs.
         detail: Figures for a person, such as ``used=5.1% limit=5.0%``.
+        state: What the account is in while `check_trading` answers so: REDUCING, or
+            LATCHED where only a person or a reset ends it.
     """
 
     code: str
     detail: str = ""
+    state: TradingState = attrs.field(
+        default=TradingState.REDUCING, validator=attrs.validators.in_(PAUSING)
+    )
 
     def __str__(self) -> str:
         """Return the code and its figures on one line."""
@@ -115,6 +131,31 @@ class Denial:
 
 
 @attrs.frozen(slots=True, kw_only=True)
+class Demand:
+    """What a guard wants closed, cancelled or protected, whatever strategies want.
+
+    It stands for as long as the guard repeats it, and is tried again until it is done.
+
+    Attributes:
+        code: ``UPPER_SNAKE`` reason code, listed in the docs.
+        detail: Figures for a person.
+        close: Tickets of positions to close wholly.
+        cancel: Tickets of pending orders to remove.
+        protect: Position ticket to the price at which its stop shall stand.
+    """
+
+    code: str
+    detail: str = ""
+    close: tuple[int, ...] = ()
+    cancel: tuple[int, ...] = ()
+    protect: Mapping[int, float] = EMPTY
+
+    def __str__(self) -> str:
+        """Return the code and its figures on one line."""
+        return f"{self.code}: {self.detail}" if self.detail else self.code
+
+
+@attrs.frozen(slots=True, kw_only=True)
 class OrderRequest:
     """An approved intent with a size, ready for the broker.
 
@@ -124,10 +165,10 @@ class OrderRequest:
         symbol: The broker's spelling.
         action: Open, close, or move protection.
         side: Direction of the deal (a close carries the closing side).
-        volume: In lots, a multiple of the symbol's step; 0 for PROTECT.
+        volume: In lots, a multiple of the symbol's step; 0 for PROTECT and CANCEL.
         stop_loss: Distance in points (OPEN); None for none.
         take_profit: Distance in points (OPEN); None for none.
-        ticket: The position that CLOSE or PROTECT is about.
+        ticket: The position that CLOSE or PROTECT is about, or the order to CANCEL.
         stop_loss_price: For PROTECT: the stop that shall stand; None for none.
         take_profit_price: For PROTECT: the target that shall stand; None for none.
         strategy: Class name of the strategy behind it.
@@ -220,6 +261,48 @@ class Position:
     comment: str = ""
 
 
+class PendingKind(enum.Enum):
+    """What a pending order waits for."""
+
+    LIMIT = "limit"
+    """A better price."""
+    STOP = "stop"
+    """A worse price: the market going through it."""
+    STOP_LIMIT = "stop_limit"
+    """A worse price, at which a limit order is placed."""
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class PendingOrder:
+    """An order that waits for its price, as the terminal shows it.
+
+    Attributes:
+        ticket: The terminal's number for it.
+        symbol: The broker's spelling.
+        side: The direction of what it would open.
+        kind: What it waits for.
+        volume: In lots, what is not filled yet.
+        price: At which it is filled or, for STOP_LIMIT, placed as a limit order.
+        placed_at: UTC-aware.
+        stop_loss: As a price; 0.0 for none.
+        take_profit: As a price; 0.0 for none.
+        magic: Number of the strategy that owns it; 0 for manual ones.
+        comment: The order's comment.
+    """
+
+    ticket: int
+    symbol: str
+    side: Side
+    kind: PendingKind
+    volume: float
+    price: float
+    placed_at: datetime
+    stop_loss: float = 0.0
+    take_profit: float = 0.0
+    magic: int = 0
+    comment: str = ""
+
+
 class ExitReason(enum.Enum):
     """Why a position was closed."""
 
@@ -241,7 +324,8 @@ class Deal:
         symbol: Empty for balance operations.
         side: Direction of the deal; None for balance operations.
         is_entry: Whether it opened or increased a position.
-        is_balance: Deposit, withdrawal, credit and the like.
+        is_balance: Deposit, withdrawal, credit and the like: no result of trading.
+        is_credit: Of these, one that moves the credit and not the balance.
         volume: In lots.
         price: Executed price.
         time: UTC-aware.
@@ -264,5 +348,6 @@ class Deal:
     costs: float = 0.0
     magic: int = 0
     is_balance: bool = False
+    is_credit: bool = False
     exit_reason: ExitReason | None = None
     comment: str = ""

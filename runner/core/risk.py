@@ -6,7 +6,7 @@ reason: without a configuration, an account reading or a lease nothing is opened
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 
 import attrs
@@ -14,12 +14,15 @@ import attrs
 from runner.core.account import Account
 from runner.core.orders import Denial, Deny, OrderIntent
 from runner.core.settings import TradeConfig
-from runner.core.status import PauseReason, TradingState
+from runner.core.status import PauseReason
+from runner.core.trading_state import PERMITTED, TradingState, strictest
 from runner.wire.commands import Command, CommandAction
 from runner.wire.heartbeat import ServerHeartbeat
 
 HOST = "runner"
 """The name under which the host itself denies."""
+COMMAND = "command"
+"""The source of a command's reason."""
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -64,7 +67,7 @@ def pause_reasons(situation: Situation) -> tuple[PauseReason, ...]:
         *_from_command(situation.command),
         *_from_host(situation),
         *(
-            PauseReason(said.plugin, said.deny.code, said.deny.detail)
+            PauseReason(said.plugin, said.deny.code, said.deny.detail, said.deny.state)
             for said in situation.guards
         ),
     )
@@ -109,23 +112,43 @@ def _from_server(server: ServerHeartbeat | None) -> Iterable[PauseReason]:
 
 def _from_command(command: Command | None) -> Iterable[PauseReason]:
     if command is not None and command.action is not CommandAction.RUN:
-        yield PauseReason("command", command.action.value, command.reason)
+        is_latch = command.action is CommandAction.EMERGENCY_STOP
+        state = TradingState.LATCHED if is_latch else TradingState.REDUCING
+        yield PauseReason(COMMAND, command.action.value, command.reason, state)
 
 
 def _from_host(situation: Situation) -> Iterable[PauseReason]:
+    halted = TradingState.HALTED
     if situation.account is None:
-        yield PauseReason(HOST, "ACCOUNT_UNKNOWN", "the terminal gives no reading")
+        yield PauseReason(
+            HOST, "ACCOUNT_UNKNOWN", "the terminal gives no reading", halted
+        )
     elif not situation.account.trade_allowed:
         yield PauseReason(
-            HOST, "TRADE_NOT_ALLOWED", "the terminal or the broker takes no orders"
+            HOST,
+            "TRADE_NOT_ALLOWED",
+            "the terminal or the broker takes no orders",
+            halted,
         )
     if situation.lease_held is False:
         yield PauseReason(HOST, "LEASE_LOST", "another runner may own this account")
 
 
-def trading_state(reasons: Sequence[PauseReason]) -> TradingState:
-    """Return what the account may do, given the reasons against entries."""
-    return TradingState.REDUCING if reasons else TradingState.ACTIVE
+def trading_state(
+    reasons: Sequence[PauseReason], flattening: Collection[str] = ()
+) -> TradingState:
+    """Return what the account may do.
+
+    Args:
+        reasons: Why exposure must not increase.
+        flattening: Who has something closed or cancelled at the moment. It makes the
+            account FLATTENING only if the same source also gives a reason: a guard
+            that closes one symbol before news does not stop the others.
+    """
+    states = [reason.state for reason in reasons]
+    if any(reason.source in flattening for reason in reasons):
+        states.append(TradingState.FLATTENING)
+    return strictest(states)
 
 
 def judge(
@@ -137,8 +160,9 @@ def judge(
 ) -> tuple[Denial, ...]:
     """Combine every verdict on one intent; any denial wins.
 
-    An exit is never denied for a reason to pause, and never because a guard broke:
-    failing closed means that exposure does not rise, and an exit lowers it.
+    A reason denies the paths that its state closes (`runner.core.trading_state`), so
+    an exit is denied by HALTED alone. It is never denied because a guard broke: failing
+    closed means that exposure does not rise, and an exit lowers it.
 
     Args:
         intent: What the strategy wants.
@@ -150,10 +174,11 @@ def judge(
         Every denial; empty when the intent is approved.
     """
     own = [Denial(HOST, deny) for deny in host]
-    if not intent.increases_exposure:
-        spoken = [said for said in guards if said.deny.code != "GUARD_FAILED"]
-        return (*own, *spoken)
-    paused = [
-        Denial(reason.source, Deny(reason.code, reason.detail)) for reason in reasons
+    closed = [
+        Denial(reason.source, Deny(reason.code, reason.detail, reason.state))
+        for reason in reasons
+        if intent.path not in PERMITTED[reason.state]
     ]
-    return (*paused, *own, *guards)
+    if not intent.increases_exposure:
+        guards = [said for said in guards if said.deny.code != "GUARD_FAILED"]
+    return (*closed, *own, *guards)

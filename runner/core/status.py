@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -10,20 +9,10 @@ import attrs
 
 from runner.core.account import Account
 from runner.core.settings import EMPTY
+from runner.core.trading_state import PAUSING, TradingState
 
 
-class TradingState(enum.Enum):
-    """What the account may do now."""
-
-    ACTIVE = "ACTIVE"
-    """Entries and exits."""
-    REDUCING = "REDUCING"
-    """Exits only: no path may increase exposure."""
-    STOPPED = "STOPPED"
-    """The runner has stopped cleanly."""
-
-
-@attrs.frozen(slots=True, order=True)
+@attrs.frozen(slots=True)
 class PauseReason:
     """One reason why entries are not allowed; each is kept by its source.
 
@@ -31,11 +20,15 @@ class PauseReason:
         source: Who says so, such as ``server.bot_status`` or a guard's name.
         code: ``UPPER_SNAKE`` reason code.
         detail: For a person.
+        state: What the account is in while it holds.
     """
 
     source: str
     code: str
     detail: str = ""
+    state: TradingState = attrs.field(
+        default=TradingState.REDUCING, validator=attrs.validators.in_(PAUSING)
+    )
 
     def __str__(self) -> str:
         """Return source, code and detail on one line."""

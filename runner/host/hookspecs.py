@@ -9,6 +9,9 @@ implementation raises:
     observers return None; an error is contained and counted.
 ``check_*``
     guards return `Deny` or None; all are asked, and an error counts as a denial.
+``demand_*``
+    guards return what must be closed, cancelled or protected; all are asked, and what
+    one demanded last stands while it fails.
 ``choose_*``
     deciders return a value or None; the first value wins; an error skips the step.
 ``describe_*``
@@ -23,22 +26,25 @@ behaves the same on recorded bars.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from runner.core.account import Account
 from runner.core.market import Bar, SymbolSpec, Tick
 from runner.core.orders import (
     Deal,
+    Demand,
     Denial,
     Deny,
     OrderIntent,
     OrderRequest,
     OrderResult,
+    PendingOrder,
     Position,
 )
 from runner.core.settings import StrategyConfig, TradeConfig
-from runner.core.status import PauseReason, RunnerStatus, TradingState
+from runner.core.status import PauseReason, RunnerStatus
+from runner.core.trading_state import TradingState
 from runner.host.markers import hookspec
 from runner.strategy import Strategy
 
@@ -231,9 +237,49 @@ def on_config_refused(
 
 # -- market and account ----------------------------------------------------------------
 @hookspec
+def on_deals(deals: Sequence[Deal], now: datetime) -> None:
+    """React to deals of the account: trades, deposits, withdrawals, charges.
+
+    *Called* once after the start with the deals of the last month, oldest first, then
+    in each cycle in which there are new ones; always before `on_account` shows the
+    balance that they made. A plugin that must not count a deal twice over restarts
+    keeps the last ticket that it saw.
+
+    Args:
+        deals: At least one; of every program and of persons, too.
+        now: The market's time, UTC-aware.
+
+    *If it raises*, the error is logged and counted. A guard that must know the deals
+    must deny by itself when it failed here.
+
+    *Built-in*: nothing.
+
+    Example:
+        .. code-block:: python
+
+            import logging
+            from collections.abc import Sequence
+
+            from runner import Deal, hookimpl
+
+            log = logging.getLogger("mt5runner.plugins.cash")
+
+
+            @hookimpl
+            def on_deals(deals: Sequence[Deal]) -> None:
+                for deal in deals:
+                    if deal.is_balance:
+                        log.warning("%s: %+.2f", deal.comment or "cash", deal.profit)
+
+    .. versionadded:: 0.1
+    """
+
+
+@hookspec
 def on_account(
     account: Account,
     positions: Sequence[Position],
+    orders: Sequence[PendingOrder],
     config: TradeConfig,
     now: datetime,
 ) -> None:
@@ -245,6 +291,7 @@ def on_account(
     Args:
         account: The reading.
         positions: Every open position of the account, other programs' included.
+        orders: Every pending order of the account, other programs' included.
         config: The trade config in force.
         now: The market's time, UTC-aware.
 
@@ -411,6 +458,7 @@ def check_order(
     intent: OrderIntent,
     account: Account,
     positions: Sequence[Position],
+    orders: Sequence[PendingOrder],
     symbol: SymbolSpec,
     tick: Tick,
     config: TradeConfig,
@@ -428,6 +476,7 @@ def check_order(
             could be chosen, for which it is denied anyway.
         account: The latest reading.
         positions: Every open position of the account, other programs' included.
+        orders: Every pending order of the account, other programs' included.
         symbol: The rules of the intent's symbol.
         tick: The latest quote of that symbol.
         config: The trade config in force.
@@ -460,6 +509,65 @@ def check_order(
                 if intent.increases_exposure and len(positions) >= LIMIT:
                     return Deny("TOO_MANY", f"open={len(positions)} limit={LIMIT}")
                 return None
+
+    .. versionadded:: 0.1
+    """
+
+
+@hookspec
+def demand_exits(
+    account: Account,
+    positions: Sequence[Position],
+    orders: Sequence[PendingOrder],
+    magics: Collection[int],
+    config: TradeConfig,
+    now: datetime,
+) -> Demand | Iterable[Demand] | None:
+    """Say what must be closed, cancelled or protected now.
+
+    *Called* in each cycle in which the account could be read, after `check_trading`.
+    A demand is carried out before any strategy is asked, no guard is asked about it,
+    and it is tried again every few seconds for as long as it is repeated, however long
+    the market is closed. A guard that also denies in `check_trading` meanwhile keeps
+    strategies from opening what it closes, and the account shows as FLATTENING.
+
+    Args:
+        account: The latest reading.
+        positions: Every open position of the account, other programs' included.
+        orders: Every pending order of the account, other programs' included.
+        magics: Numbers of the runner's own strategies; what carries another number, or
+            none, belongs to another program or to a person.
+        config: The trade config in force.
+        now: The market's time, UTC-aware.
+
+    Returns:
+        One `Demand`, several, or None. Tickets that are gone already do no harm.
+
+    *If it raises*, or returns something else, what it demanded last stands.
+
+    *Built-in*: nothing.
+
+    Example:
+        .. code-block:: python
+
+            from collections.abc import Collection, Sequence
+            from datetime import datetime, timedelta
+
+            from runner import Demand, Position, hookimpl
+
+            LONGEST = timedelta(hours=8)
+
+
+            @hookimpl
+            def demand_exits(
+                positions: Sequence[Position], magics: Collection[int], now: datetime
+            ) -> Demand | None:
+                old = tuple(
+                    position.ticket
+                    for position in positions
+                    if position.magic in magics and now - position.opened_at > LONGEST
+                )
+                return Demand(code="HELD_TOO_LONG", close=old) if old else None
 
     .. versionadded:: 0.1
     """
@@ -688,7 +796,7 @@ def on_trading_state_changed(
     figures change.
 
     Args:
-        state: ACTIVE, or REDUCING: exits only.
+        state: What the account may do, such as ACTIVE, or REDUCING: exits only.
         reasons: Every reason that holds, by source; empty when ACTIVE.
         now: The market's time, UTC-aware.
 

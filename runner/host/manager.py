@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar, cast
 
@@ -12,15 +12,18 @@ from runner.core.account import Account
 from runner.core.market import Bar, SymbolSpec, Tick
 from runner.core.orders import (
     Deal,
+    Demand,
     Denial,
     Deny,
     OrderIntent,
     OrderRequest,
     OrderResult,
+    PendingOrder,
     Position,
 )
 from runner.core.settings import StrategyConfig, TradeConfig
-from runner.core.status import PauseReason, RunnerStatus, TradingState
+from runner.core.status import PauseReason, RunnerStatus
+from runner.core.trading_state import TradingState
 from runner.host.calls import IsolatedCalls
 from runner.host.containment import Raised, attempt
 from runner.host.records import PluginError, PluginRecord, Source
@@ -165,10 +168,15 @@ class PluginHost:
             now=now,
         )
 
+    def on_deals(self, deals: Sequence[Deal], now: datetime) -> None:
+        """Tell deals that were not told before."""
+        self._observe("on_deals", now, deals=tuple(deals), now=now)
+
     def on_account(
         self,
         account: Account,
         positions: Sequence[Position],
+        orders: Sequence[PendingOrder],
         config: TradeConfig,
         now: datetime,
     ) -> None:
@@ -178,6 +186,7 @@ class PluginHost:
             now,
             account=account,
             positions=tuple(positions),
+            orders=tuple(orders),
             config=config,
             now=now,
         )
@@ -206,6 +215,7 @@ class PluginHost:
         intent: OrderIntent,
         account: Account,
         positions: Sequence[Position],
+        orders: Sequence[PendingOrder],
         symbol: SymbolSpec,
         tick: Tick,
         config: TradeConfig,
@@ -218,11 +228,43 @@ class PluginHost:
             intent=intent,
             account=account,
             positions=tuple(positions),
+            orders=tuple(orders),
             symbol=symbol,
             tick=tick,
             config=config,
             now=now,
         )
+
+    def demand_exits(
+        self,
+        account: Account,
+        positions: Sequence[Position],
+        orders: Sequence[PendingOrder],
+        magics: Collection[int],
+        config: TradeConfig,
+        now: datetime,
+    ) -> dict[str, tuple[Demand, ...] | None]:
+        """Ask every guard what must be closed, cancelled or protected.
+
+        Returns:
+            Guard to its demands; None for a guard that failed.
+        """
+        if not self._calls.has("demand_exits"):
+            return {}
+        arguments = {
+            "account": account,
+            "positions": tuple(positions),
+            "orders": tuple(orders),
+            "magics": frozenset(magics),
+            "config": config,
+            "now": now,
+        }
+        return {
+            plugin: None if isinstance(answer, Raised) else answer or ()
+            for plugin, answer in self._calls.answers(
+                "demand_exits", now, _demands, arguments
+            )
+        }
 
     def choose_volume(
         self,
@@ -363,6 +405,18 @@ def _deny(answer: object) -> Deny:
     if not isinstance(answer, Deny):
         raise TypeError(f"expected Deny or None, got {answer!r}")
     return answer
+
+
+def _demands(answer: object) -> tuple[Demand, ...]:
+    several = (answer,) if isinstance(answer, Demand) else answer
+    if not isinstance(several, Iterable):
+        raise TypeError(f"expected Demand, several, or None, got {answer!r}")
+    demands: list[Demand] = []
+    for each in cast("Iterable[object]", several):
+        if not isinstance(each, Demand):
+            raise TypeError(f"expected Demand, several, or None, got {each!r}")
+        demands.append(each)
+    return tuple(demands)
 
 
 def _volume(answer: object) -> float:

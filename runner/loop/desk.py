@@ -16,6 +16,7 @@ from runner.core.orders import (
     OrderRequest,
     OrderResult,
     Outcome,
+    PendingOrder,
     Position,
     Side,
 )
@@ -157,15 +158,26 @@ class OrderDesk:
             )
         )
 
-    def protect(self, position: Position, intent: OrderIntent) -> None:
+    def protect(
+        self,
+        position: Position,
+        *,
+        strategy: str,
+        stop_loss: float | None = None,
+        take_profit: float | None = None,
+    ) -> None:
         """Send an order that moves *position*'s stop and target.
 
         Does nothing while an earlier order about that position has no outcome.
+
+        Args:
+            position: What it is about.
+            strategy: Who wants it.
+            stop_loss: New stop as a price; None keeps the present one.
+            take_profit: New target as a price; None keeps the present one.
         """
         if self._is_busy(position.ticket):
             return
-        stop = intent.stop_loss_price or position.stop_loss or None
-        target = intent.take_profit_price or position.take_profit or None
         self._place(
             OrderRequest(
                 token=self._token(),
@@ -175,9 +187,29 @@ class OrderDesk:
                 side=position.side,
                 volume=0.0,
                 ticket=position.ticket,
-                stop_loss_price=stop,
-                take_profit_price=target,
-                strategy=intent.strategy,
+                stop_loss_price=stop_loss or position.stop_loss or None,
+                take_profit_price=take_profit or position.take_profit or None,
+                strategy=strategy,
+            )
+        )
+
+    def cancel(self, order: PendingOrder, *, strategy: str) -> None:
+        """Send a request that removes a pending order.
+
+        Does nothing while an earlier request to remove it has no outcome.
+        """
+        if self._is_busy(order.ticket, cancels=True):
+            return
+        self._place(
+            OrderRequest(
+                token=self._token(),
+                magic=order.magic,
+                symbol=order.symbol,
+                action=Action.CANCEL,
+                side=order.side,
+                volume=0.0,
+                ticket=order.ticket,
+                strategy=strategy,
             )
         )
 
@@ -197,8 +229,13 @@ class OrderDesk:
         self._sent += 1
         return order_token(self._session, self._sent)
 
-    def _is_busy(self, ticket: int) -> bool:
-        return any(flow.request.ticket == ticket for flow in self._unresolved.values())
+    def _is_busy(self, ticket: int, *, cancels: bool = False) -> bool:
+        # An order and the position that it opened may have the same number.
+        return any(
+            flow.request.ticket == ticket
+            and (flow.request.action is Action.CANCEL) == cancels
+            for flow in self._unresolved.values()
+        )
 
     def _place(self, request: OrderRequest) -> None:
         try:

@@ -1,18 +1,21 @@
-"""The one gate: why exposure must not increase now, each reason kept by its source."""
+"""The one gate: what guards, server and host say against exposure, by source."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 import attrs
 
-from runner.core.orders import Denial
+from runner.core.account import Account
+from runner.core.orders import Demand, Denial
 from runner.core.risk import Situation, pause_reasons, trading_state
 from runner.core.settings import TradeConfig
-from runner.core.status import PauseReason, TradingState
+from runner.core.status import PauseReason
+from runner.core.trading_state import TradingState
 from runner.host.manager import PluginHost
+from runner.loop.flatten import sources
 from runner.loop.settings import LoopSettings
 from runner.loop.view import View
 from runner.ports import Clock
@@ -33,6 +36,7 @@ class Gate:
 
     Attributes:
         reasons: Why exposure must not increase; empty when it may.
+        demands: What guards want closed, cancelled or protected, by guard.
         state: What the account may do; None before the first look.
         server: The last server heartbeat, what it did not say as it was before.
         is_lease_held: Whether this runner owns the account; None without a lease.
@@ -48,6 +52,7 @@ class Gate:
         self._max_age = settings.max_config_age
         self._was_readable = True
         self.reasons: tuple[PauseReason, ...] = ()
+        self.demands: dict[str, tuple[Demand, ...]] = {}
         self.state: TradingState | None = None
         self.server: ServerHeartbeat | None = None
         self.is_lease_held = None if settings.epoch is None else True
@@ -62,12 +67,21 @@ class Gate:
         if at is not None and (self.confirmed_at is None or at > self.confirmed_at):
             self.confirmed_at = at
 
-    def look(self, config: TradeConfig | None, command: Command | None) -> bool:
-        """Collect every reason anew.
+    def look(
+        self,
+        config: TradeConfig | None,
+        command: Command | None,
+        *,
+        magics: Collection[int] = (),
+        is_closing: bool = False,
+    ) -> bool:
+        """Collect every reason and demand anew.
 
         Args:
             config: The applied trade config.
             command: The command in force.
+            magics: Numbers of the runner's own strategies.
+            is_closing: Whether the command is still being carried out.
 
         Returns:
             Whether the state or any reason changed.
@@ -76,12 +90,7 @@ class Gate:
         self._tell_readable(is_readable=account is not None)
         guards: Sequence[Denial] = ()
         if account is not None and config is not None:
-            now = self._view.now
-            positions = self._view.positions or ()
-            self._host.on_account(
-                account=account, positions=positions, config=config, now=now
-            )
-            guards = self._host.check_trading(account=account, config=config, now=now)
+            guards = self._ask(account, config, magics)
         return self._set(
             pause_reasons(
                 Situation(
@@ -95,8 +104,46 @@ class Gate:
                     max_config_age=self._max_age,
                     guards=guards,
                 )
-            )
+            ),
+            sources(self.demands, is_closing=is_closing),
         )
+
+    def _ask(
+        self, account: Account, config: TradeConfig, magics: Collection[int]
+    ) -> Sequence[Denial]:
+        now, view = self._view.now, self._view
+        positions, orders = view.positions or (), view.orders or ()
+        self._host.on_account(
+            account=account,
+            positions=positions,
+            orders=orders,
+            config=config,
+            now=now,
+        )
+        guards = self._host.check_trading(account=account, config=config, now=now)
+        if view.positions is not None and view.orders is not None:
+            demanded = self._host.demand_exits(
+                account=account,
+                positions=positions,
+                orders=orders,
+                magics=magics,
+                config=config,
+                now=now,
+            )
+            self._take_demands(demanded)
+        return guards
+
+    def _take_demands(self, demanded: Mapping[str, tuple[Demand, ...] | None]) -> None:
+        before = {name: _codes(several) for name, several in self.demands.items()}
+        # What a guard demanded stands while it is broken.
+        self.demands = {
+            name: self.demands.get(name, ()) if several is None else several
+            for name, several in demanded.items()
+        }
+        for name, several in self.demands.items():
+            for demand in several:
+                if demand.code not in before.get(name, ()):
+                    log.warning("%s demands exits: %s", name, demand)
 
     def _tell_readable(self, *, is_readable: bool) -> None:
         if is_readable == self._was_readable:
@@ -107,8 +154,10 @@ class Gate:
         else:
             log.error("the account is unknown: %s", self._view.error)
 
-    def _set(self, reasons: tuple[PauseReason, ...]) -> bool:
-        state = trading_state(reasons)
+    def _set(
+        self, reasons: tuple[PauseReason, ...], flattening: Collection[str]
+    ) -> bool:
+        state = trading_state(reasons, flattening)
         # Figures in a reason move with every quote; what changes is who says what.
         before = [(reason.source, reason.code) for reason in self.reasons]
         after = [(reason.source, reason.code) for reason in reasons]
@@ -117,13 +166,17 @@ class Gate:
         if not changed:
             return False
         if reasons:
-            log.warning("exits only: %s", "; ".join(map(str, reasons)))
+            log.warning("%s, no entries: %s", state.value, "; ".join(map(str, reasons)))
         else:
-            log.info("trading: entries and exits")
+            log.info("ACTIVE: entries and exits")
         self._host.on_trading_state_changed(
             state=state, reasons=reasons, now=self._view.now
         )
         return True
+
+
+def _codes(demands: Sequence[Demand]) -> set[str]:
+    return {demand.code for demand in demands}
 
 
 def _sticky(

@@ -1,102 +1,214 @@
-"""Notices positions that were closed, by order, stop, target or by hand."""
+"""Knows which deal is behind every change of the balance and every closed position."""
 
 from __future__ import annotations
 
 import logging
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import attrs
 
+from runner.core.account import Account
 from runner.core.orders import Deal, Position
 from runner.loop.view import View
-from runner.ports import Broker, UnavailableError
+from runner.ports import Broker, Clock, UnavailableError
 
 log = logging.getLogger("mt5runner.orders")
 
-_LOOK_BACK = timedelta(days=4)  # a stop may be hit over a weekend
+_LOOK_BACK = timedelta(days=31)  # what the guards may need to know after a start
+_OVERLAP = timedelta(hours=1)  # deals may show later than they are dated
 _FIRST_DATE = datetime(2000, 1, 1, tzinfo=UTC)
 _NOISE = 1e-8  # lots; less than any step of volume
+_TRIES = 5  # readings, while the deal behind a new balance does not show yet
+_PAUSE = 0.05  # seconds between two of them
+_EXPLAIN_WITHIN = 5.0  # seconds after which a balance is taken without its deals
+_FIND_WITHIN = 60.0  # seconds in which the deal of a closed position must show
+_CENT = 0.011  # account currency; sums of rounded amounts
 
 
 @attrs.define
 class _Loss:
     """A position that lost volume whose deals were not all found yet."""
 
-    position: Position
     volume: float
+    until: float
 
 
 class Ledger:
-    """Compares readings of the positions and fetches the deals behind what vanished.
+    """Compares readings and fetches the deals behind what changed.
+
+    A deposit that is taken for a profit, or a withdrawal that is taken for a loss, is
+    a limit moved or an account blocked for nothing. So a reading whose balance is not
+    explained by deals yet is no reading: the account is unknown until it is.
 
     Args:
         broker: Where deals come from.
         view: The readings.
+        clock: For the time that deals may take to show.
 
     Attributes:
         closed: Symbol to the number of positions that were closed wholly.
         profit: Symbol to the profit of every closing deal, account currency.
     """
 
-    def __init__(self, broker: Broker, view: View) -> None:
+    def __init__(self, broker: Broker, view: View, clock: Clock) -> None:
         self._broker = broker
         self._view = view
+        self._clock = clock
         self._open: dict[int, Position] = {}
-        self._told: set[int] = set()
         self._losses: dict[int, _Loss] = {}
+        self._known: frozenset[int] = frozenset()
+        self._since: datetime | None = None
+        self._before: Account | None = None
+        self._unexplained_at: float | None = None
         self.closed: Counter[str] = Counter()
         self.profit: dict[str, float] = defaultdict(float)
 
-    def closed_deals(self, now: datetime) -> list[Deal]:
-        """Return the closing deals that were not told before, oldest first.
+    @property
+    def has_begun(self) -> bool:
+        """Whether the deals before the start are known."""
+        return self._before is not None
+
+    def update(self, now: datetime) -> list[Deal]:
+        """Return the deals that are new since the last call, oldest first.
+
+        The first call returns those of the last month. If the deals behind a new
+        balance cannot be told, the account becomes unknown.
 
         Args:
             now: The market's time, UTC-aware.
         """
-        positions = self._view.positions
-        if positions is None:
+        account, positions = self._view.account, self._view.positions
+        if account is None or positions is None:
             return []
+        self._note_losses(positions)
+        if self._before is None or self._since is None:
+            # Before the first quote nobody knows where to begin.
+            return [] if now < _FIRST_DATE else self._begin(account, now)
+        if not self._losses and _money(account) == _money(self._before):
+            return []
+        return self._explain(self._before)
+
+    def _begin(self, account: Account, now: datetime) -> list[Deal]:
+        self._since = now - _LOOK_BACK
+        try:
+            deals = self._broker.deals(self._since)
+        except UnavailableError as error:
+            self._view.forget_account(f"the account's deals cannot be read: {error}")
+            return []
+        self._before = account
+        self._losses.clear()
+        return self._take(deals)
+
+    def _note_losses(self, positions: Sequence[Position]) -> None:
         shown = {position.ticket: position for position in positions}
+        now = self._clock.monotonic()
         for ticket, before in self._open.items():
             after = shown.get(ticket)
             lost = before.volume - (0.0 if after is None else after.volume)
             if lost > _NOISE:
-                loss = self._losses.setdefault(ticket, _Loss(before, 0.0))
+                loss = self._losses.setdefault(ticket, _Loss(0.0, now + _FIND_WITHIN))
                 loss.volume += lost
             if after is None:
                 self.closed[before.symbol] += 1
         self._open = shown
-        return self._fetch(now) if self._losses else []
+        for ticket, loss in list(self._losses.items()):
+            if now > loss.until:
+                log.warning("position %d: no deal shows how it was closed", ticket)
+                del self._losses[ticket]
 
-    def _fetch(self, now: datetime) -> list[Deal]:
-        try:
-            # Before the first quote the market's time is the least there is.
-            deals = self._broker.deals(max(now, _FIRST_DATE) - _LOOK_BACK)
-        except UnavailableError:
-            return []  # they stay missing and are asked for again
-        found: list[Deal] = []
+    def _explain(self, before: Account) -> list[Deal]:
+        """Fetch the deals behind what differs from *before*."""
+        for left in reversed(range(_TRIES)):
+            account = self._view.account
+            if account is None or self._since is None:
+                return []
+            try:
+                deals = self._broker.deals(self._since)
+            except UnavailableError as error:
+                if _money(account) != _money(before):
+                    self._view.forget_account(f"deals cannot be read: {error}")
+                return []
+            new = [deal for deal in deals if deal.ticket not in self._known]
+            gap = unexplained(before, account, new)
+            if abs(gap) < _CENT or self._is_overdue(gap):
+                self._unexplained_at = None
+                self._before = account
+                return self._closings_noted(self._take(deals))
+            if left:
+                self._clock.wait(_PAUSE)
+                self._view.read_account()
+        self._view.forget_account(
+            f"balance and credit moved by {gap:.2f} more than the deals that show"
+        )
+        return []
+
+    def _is_overdue(self, gap: float) -> bool:
+        now = self._clock.monotonic()
+        if self._unexplained_at is None:
+            self._unexplained_at = now
+        if now - self._unexplained_at < _EXPLAIN_WITHIN:
+            return False
+        log.warning(
+            "balance and credit moved by %.2f without any deal; taken as they are", gap
+        )
+        return True
+
+    def _take(self, deals: Sequence[Deal]) -> list[Deal]:
+        new = [deal for deal in deals if deal.ticket not in self._known]
+        self._known = frozenset(deal.ticket for deal in deals) or self._known
+        if deals and self._since is not None:
+            newest = max(deal.time for deal in deals)
+            self._since = max(self._since, newest - _OVERLAP)
+        return new
+
+    def _closings_noted(self, deals: Sequence[Deal]) -> list[Deal]:
         for deal in deals:
-            loss = self._losses.get(deal.position_id)
-            if loss is None or deal.is_entry or deal.ticket in self._told:
+            if deal.exit_reason is None:
                 continue
-            self._told.add(deal.ticket)
-            self._note(deal, loss.position)
-            found.append(deal)
-            loss.volume -= deal.volume
-            if loss.volume <= _NOISE:
-                del self._losses[deal.position_id]
-        return found
+            self._note(deal)
+            loss = self._losses.get(deal.position_id)
+            if loss is not None:
+                loss.volume -= deal.volume
+                if loss.volume <= _NOISE:
+                    del self._losses[deal.position_id]
+        return list(deals)
 
-    def _note(self, deal: Deal, position: Position) -> None:
+    def _note(self, deal: Deal) -> None:
         self.profit[deal.symbol] += deal.profit + deal.costs
         reason = deal.exit_reason.value if deal.exit_reason else "?"
         log.info(
             "closed %s %.2f %s at %s by %s: %+.2f",
-            "long" if position.side.value == "buy" else "short",
+            # The deal that closes a long position is a sale.
+            "long" if deal.side is not None and deal.side.value == "sell" else "short",
             deal.volume,
             deal.symbol,
             deal.price,
             reason,
             deal.profit + deal.costs,
         )
+
+
+def unexplained(before: Account, after: Account, deals: Sequence[Deal]) -> float:
+    """Return by how much balance and credit moved beyond what *deals* did.
+
+    Args:
+        before: An earlier reading.
+        after: A later one.
+        deals: Between the two.
+
+    Returns:
+        The larger of the two gaps, account currency; 0.0 if all is explained.
+    """
+    money = sum(deal.profit + deal.costs for deal in deals if not deal.is_credit)
+    credit = sum(deal.profit for deal in deals if deal.is_credit)
+    gaps = (
+        after.balance - before.balance - money,
+        after.credit - before.credit - credit,
+    )
+    return max(gaps, key=abs)
+
+
+def _money(account: Account) -> tuple[float, float]:
+    return account.balance, account.credit

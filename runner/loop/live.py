@@ -94,7 +94,7 @@ class Loop:
         self._stop = stop
         self._player = player
         self._alive = alive
-        self._ledger = Ledger(broker, view)
+        self._ledger = Ledger(broker, view, clock)
         self.flattener = Flattener(
             view=view, desk=desk, roster=roster, link=link, clock=clock
         )
@@ -167,14 +167,13 @@ class Loop:
         self._safe_point()
         self._view.read_account()
         self._desk.settle()
+        self._settle_accounts()
         self._judge()
-        self.flattener.work()
+        self.flattener.work(self.gate.demands)
         for batch in bars:
             self._on_bars(batch)
         if ticks:
             self._on_ticks(ticks)
-        for deal in self._ledger.closed_deals(self._view.now):
-            self._host.on_position_closed(deal=deal, now=self._view.now)
         fields = self._reporter.heartbeat()
         if fields is not None:
             self._link.beat(fields)
@@ -237,11 +236,29 @@ class Loop:
         if event.scope == TRADE_FIELD:  # it holds every permission to trade
             self.gate.confirm(event.at)
 
+    def _settle_accounts(self) -> None:
+        """Tell the deals behind what changed, before anybody judges the account."""
+        has_begun = self._ledger.has_begun
+        deals = self._ledger.update(self._view.now)
+        if not deals:
+            return
+        self._host.on_deals(deals=deals, now=self._view.now)
+        if has_begun:  # what closed before the start is history
+            for deal in deals:
+                if deal.exit_reason is not None:
+                    self._host.on_position_closed(deal=deal, now=self._view.now)
+
     def _judge(self) -> None:
         config = self._configs.trade
         if self._view.account is not None:
             self._reporter.note_balance(self._view.account, config)
-        if self.gate.look(config, self.flattener.command):
+        changed = self.gate.look(
+            config,
+            self.flattener.command,
+            magics=self._roster.magics,
+            is_closing=self.flattener.is_closing,
+        )
+        if changed:
             self._reporter.hurry()
 
     def _closed_bars(self) -> list[Batch]:

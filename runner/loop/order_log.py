@@ -24,6 +24,8 @@ class OrderLog:
         what = f"{request.action.value} {_direction(request)} {request.symbol}"
         if result.outcome is Outcome.FILLED and request.action is Action.CLOSE:
             log.info("%s %.2f at %s", what, result.volume, result.price)
+        elif result.outcome is Outcome.FILLED and request.action is Action.CANCEL:
+            log.info("%s order %s: %s", what, request.ticket, result.message)
         elif result.outcome is Outcome.FILLED:
             log.info(
                 "%s %.2f at %s, stop %s, target %s%s",
@@ -58,7 +60,7 @@ class OrderLog:
 
 
 def _direction(request: OrderRequest) -> str:
-    if request.action is Action.OPEN:
+    if request.action in {Action.OPEN, Action.CANCEL}:
         return request.side.value
     # Of the position: a close carries the side of its own deal.
     closes = request.action is Action.CLOSE

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 from runner.core.account import Account
 from runner.core.settings import TradeConfig
-from runner.core.status import RunnerStatus, TradingState
+from runner.core.status import RunnerStatus
+from runner.core.trading_state import TradingState
 from runner.host.manager import PluginHost
 from runner.loop.configs import Configs
 from runner.loop.gate import Gate

@@ -90,6 +90,7 @@ class Trader:
             intent=intent,
             account=known.account,
             positions=self._view.positions or (),
+            orders=self._view.orders or (),
             symbol=known.spec,
             tick=known.tick,
             config=known.config,
@@ -178,7 +179,12 @@ class Trader:
                     position, strategy=intent.strategy, volume=intent.volume
                 )
             else:
-                self._desk.protect(position, intent)
+                self._desk.protect(
+                    position,
+                    strategy=intent.strategy,
+                    stop_loss=intent.stop_loss_price,
+                    take_profit=intent.take_profit_price,
+                )
 
     def _deny(self, intent: OrderIntent, denials: Sequence[Denial]) -> None:
         codes = tuple(denial.deny.code for denial in denials)

@@ -9,7 +9,7 @@ import attrs
 
 from runner.core.account import Account
 from runner.core.market import Bar, SymbolSpec, Tick, Timeframe
-from runner.core.orders import Position
+from runner.core.orders import PendingOrder, Position
 from runner.core.series import BarSeries
 from runner.ports import Broker, MarketData, UnavailableError
 
@@ -44,6 +44,7 @@ class View:
         account: None while it is unknown.
         last_account: The last reading that succeeded.
         positions: None while they are unknown, which is not empty.
+        orders: Pending orders; None while they are unknown.
         ticks: The quotes that could be read in this cycle, by symbol.
         newest_tick_at: Time of the newest quote ever read; None before the first.
         error: Why the account is unknown.
@@ -56,6 +57,7 @@ class View:
         self.account: Account | None = None
         self.last_account: Account | None = None
         self.positions: Sequence[Position] | None = None
+        self.orders: Sequence[PendingOrder] | None = None
         self.ticks: dict[str, Tick] = {}
         self.newest_tick_at: datetime | None = None
         self.error: str = ""
@@ -66,17 +68,27 @@ class View:
         self._read_at: dict[_Key, float] = {}
 
     def read_account(self) -> None:
-        """Read account and positions; a failed reading leaves both unknown."""
+        """Read account, positions, orders; a failed reading leaves all unknown."""
         try:
             account = self._broker.account()
+            # An order that is filled between two readings shows in both, never in none.
+            orders = self._broker.orders()
             positions = self._broker.positions()
         except UnavailableError as error:
-            self.account, self.positions = None, None
+            self.account, self.positions, self.orders = None, None, None
             self.error = str(error)
             return
         self.account = self.last_account = account
-        self.positions = positions
+        self.positions, self.orders = positions, orders
         self.error = ""
+
+    def forget_account(self, error: str) -> None:
+        """Take the account for unknown, though what is open is known.
+
+        Args:
+            error: Why.
+        """
+        self.account, self.error = None, error
 
     def read_ticks(self, symbols: Sequence[str]) -> list[Tick]:
         """Read the latest quotes; one that cannot be read is unknown, not as before.

@@ -103,7 +103,7 @@ def test_a_second_runner_of_an_account_refuses_to_start(bench, redis_url, helper
     """Exit code 5, naming host and process of the one that owns it."""
     bench.serve("--redis-url", redis_url, seed=helpers.seed())
     first = bench.run("--redis-url", redis_url)
-    first.wait_for("trading: entries and exits")
+    first.wait_for("ACTIVE: entries and exits")
 
     second = bench.run(
         "--redis-url", redis_url, "--state-dir", str(bench.folder / "other")
@@ -120,7 +120,7 @@ def test_a_second_runner_of_an_account_refuses_to_start(bench, redis_url, helper
     )
     waiting.wait_for("standing by")
     assert 0 == first.stop()
-    waiting.wait_for("trading: entries and exits", within=30)
+    waiting.wait_for("ACTIVE: entries and exits", within=30)
     assert 0 == waiting.stop()
 
 

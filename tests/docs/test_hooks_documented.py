@@ -28,6 +28,7 @@ KINDS = {
     "register": "records",
     "on": "None",
     "check": "`Deny` or None",
+    "demand": "`Demand`, several, or None",
     "choose": "a value or None",
     "describe": "heartbeat fields",
 }

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import attrs
 import pytest
+from scripted_link import ScriptedLink
 
 from runner import (
     Account,
@@ -20,6 +21,7 @@ from runner import (
     OrderResult,
     Outcome,
     Parameters,
+    PendingOrder,
     Position,
     Side,
     Strategy,
@@ -34,7 +36,6 @@ from runner.host.manager import PluginHost
 from runner.host.records import BUILT_IN, PluginError, StrategyRecord
 from runner.link import (
     CommandSeen,
-    LinkEvent,
     ServerSeen,
     StrategyConfigStaged,
     TradeConfigStaged,
@@ -48,7 +49,6 @@ from runner.loop.stop import StopRequest
 from runner.loop.view import View
 from runner.ports import Login, StateError, UnavailableError
 from runner.testing import FakeClock, make_account, make_symbol, make_trade_config
-from runner.wire.acks import CommandAck
 from runner.wire.commands import Command, CommandAction
 from runner.wire.heartbeat import ServerHeartbeat
 
@@ -131,7 +131,9 @@ class Terminal:
         self.is_hedging = True
         self.account_now = make_account()
         self.open: dict[int, Position] = {}
+        self.pending: dict[int, PendingOrder] = {}
         self.history_deals: list[Deal] = []
+        self.deals_error = False
         self.sent: list[OrderRequest] = []
         self.answer: Outcome = Outcome.FILLED
         self.error: Exception | None = None
@@ -202,8 +204,13 @@ class Terminal:
             raise UnavailableError("no connection")
         return list(self.open.values()) if self.shows else []
 
-    def deals(self, since: datetime) -> Sequence[Deal]:
+    def orders(self) -> Sequence[PendingOrder]:
         if not self.is_readable:
+            raise UnavailableError("no connection")
+        return list(self.pending.values())
+
+    def deals(self, since: datetime) -> Sequence[Deal]:
+        if not self.is_readable or self.deals_error:
             raise UnavailableError("no connection")
         return [deal for deal in self.history_deals if deal.time >= since]
 
@@ -224,6 +231,8 @@ class Terminal:
             self.add(request.symbol, request.magic, ticket, request.token)
         elif request.action is Action.CLOSE:
             self.open.pop(ticket, None)
+        elif request.action is Action.CANCEL:
+            self.pending.pop(ticket, None)
         return result
 
     def add(
@@ -256,62 +265,6 @@ class Terminal:
 
     def close(self) -> None:
         self.is_closed = True
-
-
-class ScriptedLink:
-    """A server that says what the test says, and remembers what it was told."""
-
-    def __init__(self, clock: FakeClock) -> None:
-        self.clock = clock
-        self.events: list[LinkEvent] = []
-        self.at_start: list[LinkEvent] = []
-        self.on_refresh: list[LinkEvent] = []
-        self.is_current = True
-        self.watched: tuple[int, ...] | None = None
-        self.done: list[tuple[str, str, int]] = []
-        self.acks: list[CommandAck] = []
-        self.beats: list[Mapping[str, str]] = []
-        self.last: Mapping[str, str] | None = None
-        self.is_stopped = False
-        self.is_broken = False
-
-    def start(self) -> None:
-        if self.is_broken:
-            raise StateError("the commands on disk are damaged")
-        self.events += self.at_start
-
-    def take(self) -> list[LinkEvent]:
-        taken, self.events = self.events, []
-        return taken
-
-    def refresh(self, timeout: float) -> bool:
-        self.events += self.on_refresh
-        self.on_refresh = []
-        return self.is_current
-
-    def wait(self, seconds: float) -> None:
-        self.clock.wait(seconds)
-
-    def watch(self, strategy_ids: Collection[int]) -> None:
-        self.watched = tuple(strategy_ids)
-
-    def applied(self, scope: str, version: int, changes: Sequence[str]) -> None:
-        self.done.append(("applied", scope, version))
-
-    def refused(self, scope: str, version: int, errors: Sequence[str]) -> None:
-        self.done.append(("refused", scope, version))
-
-    def staged(self, scope: str, version: int) -> None:
-        self.done.append(("staged", scope, version))
-
-    def acknowledge_command(self, ack: CommandAck) -> None:
-        self.acks.append(ack)
-
-    def beat(self, fields: Mapping[str, str]) -> None:
-        self.beats.append(fields)
-
-    def stop(self, last_heartbeat: Mapping[str, str] | None) -> None:
-        self.last, self.is_stopped = last_heartbeat, True
 
 
 class Basics:

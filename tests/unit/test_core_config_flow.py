@@ -167,6 +167,21 @@ def test_replica_lag() -> None:
     assert Trouble.NONE is run.flow.trouble
 
 
+def test_without_a_config_a_key_that_stays_behind_a_refused_body_is_asked_about() -> (
+    None
+):
+    """What was refused is newer than the key; what the key announces never came."""
+    run = Run(draw=0.5)
+    run.feed(KeySeen(12))
+    run.feed(BodyCame(config(14), ("$.x: wrong",)))
+    assert math.inf == run.flow.due_at
+
+    run.feed(KeySeen(12))
+
+    assert run.flow.timing.missing / 2 == run.wait_for_fetch()
+    assert [Stage(config(12))] == run.body(12)
+
+
 def test_a_body_newer_than_its_key_settles_the_key_that_follows() -> None:
     """What is applied is the body's version, and its key is not asked for again."""
     run = Run(draw=0.5)

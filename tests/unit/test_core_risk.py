@@ -12,7 +12,8 @@ from runner.core.account import Account
 from runner.core.orders import Action, Denial, Deny, OrderIntent, Side
 from runner.core.risk import Situation, judge, pause_reasons, trading_state
 from runner.core.settings import TradeConfig
-from runner.core.status import PauseReason, TradingState
+from runner.core.status import PauseReason
+from runner.core.trading_state import PERMITTED, Path, TradingState
 from runner.wire.commands import Command, CommandAction
 from runner.wire.heartbeat import ServerHeartbeat
 
@@ -73,11 +74,12 @@ def test_entries_are_allowed_when_nothing_speaks_against_them():
 
 @pytest.mark.parametrize("name", RESTRICTIONS)
 def test_each_restriction_alone_allows_exits_only(name):
-    """Every single restriction gives a reason that names it, and no entry."""
+    """Every single restriction gives a reason that names it; risk exits go on."""
     reasons = pause_reasons(attrs.evolve(CLEAR, **RESTRICTIONS[name]))
 
     assert any(name in (reason.source, reason.code) for reason in reasons)
-    assert TradingState.REDUCING is trading_state(reasons)
+    assert Path.ENTRY not in PERMITTED[trading_state(reasons)]
+    assert Path.RISK_EXIT in PERMITTED[trading_state(reasons)]
 
 
 @given(st.sets(st.sampled_from(sorted(RESTRICTIONS)), min_size=2))
@@ -122,3 +124,41 @@ def test_a_guard_may_deny_an_exit_by_saying_so():
     spoken = (Denial("news", Deny("NEWS_WINDOW")),)
 
     assert spoken == judge(CLOSE, reasons=(), host=(), guards=spoken)
+
+
+def test_an_unknown_account_holds_a_strategys_exits_too():
+    """What a strategy would decide on is not known, so nothing is sent for it."""
+    reasons = pause_reasons(attrs.evolve(CLEAR, account=None))
+
+    (denial,) = judge(CLOSE, reasons=reasons, host=(), guards=())
+
+    assert "ACCOUNT_UNKNOWN" == denial.deny.code
+
+
+def test_an_emergency_stop_latches_and_a_flatten_reduces():
+    """Both close everything; only the stop needs a person afterwards."""
+    states = [
+        trading_state(
+            pause_reasons(attrs.evolve(CLEAR, command=Command(action=action, seq=1)))
+        )
+        for action in (CommandAction.EMERGENCY_STOP, CommandAction.FLATTEN)
+    ]
+
+    assert [TradingState.LATCHED, TradingState.REDUCING] == states
+
+
+def test_an_account_flattens_only_while_who_pauses_it_closes_something():
+    """A guard that closes one symbol before news does not stop the others."""
+    paused = (PauseReason("drawdown", "DAILY_DRAWDOWN", "", TradingState.LATCHED),)
+
+    assert TradingState.FLATTENING is trading_state(paused, {"drawdown"})
+    assert TradingState.LATCHED is trading_state(paused, {"news_pause"})
+    assert TradingState.ACTIVE is trading_state((), {"news_pause"})
+
+
+def test_a_guards_latch_becomes_the_accounts_state():
+    """What `check_trading` says about the state is kept with the reason."""
+    deny = Deny("MAX_DRAWDOWN", "used=10%", TradingState.LATCHED)
+    reasons = pause_reasons(attrs.evolve(CLEAR, guards=[Denial("drawdown", deny)]))
+
+    assert TradingState.LATCHED is trading_state(reasons)

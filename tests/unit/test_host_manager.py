@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 import pytest
 
-from runner import Denial, Deny, Plugin, PluginSettings, hookimpl
+from runner import Demand, Denial, Deny, Plugin, PluginSettings, hookimpl
 from runner.core.orders import OrderIntent
 from runner.host.implementations import SPECS
 from runner.host.manager import GUARD_FAILED, PluginHost
@@ -23,10 +23,12 @@ from runner.host.records import (
 ACME = Source.distribution("acme", "1.0")
 Arguments = dict[str, dict[str, Any]]
 
+CLOSE_ONE = Demand(code="LATE", close=(1,))
 ANSWERS: Mapping[str, Any] = {
     "check_trading": Deny("NO"),
     "check_symbol": Deny("NO"),
     "check_order": Deny("NO"),
+    "demand_exits": CLOSE_ONE,
     "choose_volume": 0.2,
     "describe_status": {"field": "value"},
     "choose_heartbeat": {"bot_status": "ACTIVE"},
@@ -109,6 +111,11 @@ def test_hook_on_config_refused(hook_arguments: Arguments) -> None:
     _check_hook("on_config_refused", hook_arguments, None)
 
 
+def test_hook_on_deals(hook_arguments: Arguments) -> None:
+    """New deals are told."""
+    _check_hook("on_deals", hook_arguments, None)
+
+
 def test_hook_on_account(hook_arguments: Arguments) -> None:
     """A reading of the account is told."""
     _check_hook("on_account", hook_arguments, None)
@@ -132,6 +139,29 @@ def test_hook_check_symbol(hook_arguments: Arguments) -> None:
 def test_hook_check_order(hook_arguments: Arguments) -> None:
     """A guard's no to an order comes with the guard's name."""
     _check_hook("check_order", hook_arguments, NO)
+
+
+def test_hook_demand_exits(hook_arguments: Arguments) -> None:
+    """What a guard demands comes under the guard's name, one or several alike."""
+    _check_hook("demand_exits", hook_arguments, {"recorder": (CLOSE_ONE,)})
+
+
+@pytest.mark.parametrize("answer", [ValueError("no"), 5, "CLOSE", [CLOSE_ONE, None]])
+def test_a_guard_that_fails_to_demand_is_told_from_one_that_demands_nothing(
+    answer: Any, hook_arguments: Arguments
+) -> None:
+    """None says that what it demanded before stands; an empty answer takes it back."""
+    host = _host(
+        ("broken", Recorder({"demand_exits": answer})),
+        ("content", Recorder({"demand_exits": None})),
+        ("keen", Recorder({"demand_exits": [CLOSE_ONE, CLOSE_ONE]})),
+    )
+
+    demands = _call(host, "demand_exits", hook_arguments)
+
+    expected = {"broken": None, "keen": (CLOSE_ONE, CLOSE_ONE), "content": ()}
+    assert expected == demands
+    assert ["broken"] == list(host.failures)
 
 
 def test_hook_choose_volume(hook_arguments: Arguments) -> None:
@@ -234,7 +264,7 @@ def test_a_hook_that_nobody_implements_has_an_answer(
 ) -> None:
     """Without plugins nothing is denied, chosen or described."""
     host = PluginHost()
-    answers: dict[str, object] = {"check": [], "describe": {}}
+    answers: dict[str, object] = {"check": [], "describe": {}, "demand": {}}
     nothing = answers.get(hook.partition("_")[0])
 
     if hook != "on_plugin_error":

@@ -64,7 +64,7 @@ REFUSED = {
         4,
         (
             "check_order has no argument intnet; expected any of: intent, account, "
-            "positions, symbol, tick, config, now"
+            "positions, orders, symbol, tick, config, now"
         ),
         "did you mean intent?",
     ),

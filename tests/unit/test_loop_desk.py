@@ -14,6 +14,8 @@ from runner import (
     OrderRequest,
     OrderResult,
     Outcome,
+    PendingKind,
+    PendingOrder,
     Position,
     Side,
     hookimpl,
@@ -85,6 +87,7 @@ class ScriptedBroker:
         self.sent: list[OrderRequest] = []
         self.stored_before_sent: list[bool] = []
         self.open: dict[int, Position] = {}
+        self.pending: dict[int, PendingOrder] = {}
         self.lose_reply = False
         self.swallow = False
         self.show = True
@@ -104,6 +107,11 @@ class ScriptedBroker:
         if not self.is_readable:
             raise UnavailableError("no connection")
         return list(self.open.values()) if self.show else []
+
+    def orders(self) -> Sequence[PendingOrder]:
+        if not self.is_readable:
+            raise UnavailableError("no connection")
+        return list(self.pending.values())
 
     def deals(self, since: datetime) -> Sequence[Deal]:
         return []
@@ -131,6 +139,8 @@ class ScriptedBroker:
                 magic=request.magic,
                 comment=request.token,
             )
+        elif request.action is Action.CANCEL:
+            self.pending.pop(ticket, None)
         else:
             self.open.pop(ticket, None)
         return OrderResult(token=request.token, outcome=Outcome.FILLED, ticket=ticket)
@@ -295,18 +305,52 @@ def test_moving_a_stop_keeps_what_is_not_named(made):
         take_profit=1.2,
         magic=MAGIC,
     )
-    intent = OrderIntent(
-        strategy="S",
-        symbol="EURUSD",
-        action=Action.PROTECT,
-        ticket=5,
-        stop_loss_price=1.095,
-    )
-
-    made.desk.protect(position, intent)
+    made.desk.protect(position, strategy="S", stop_loss=1.095)
 
     (request,) = made.broker.sent
     assert (1.095, 1.2) == (request.stop_loss_price, request.take_profit_price)
+
+
+PENDING = PendingOrder(
+    ticket=5,
+    symbol="EURUSD",
+    side=Side.SELL,
+    kind=PendingKind.LIMIT,
+    volume=0.1,
+    price=1.2,
+    placed_at=START,
+    magic=MAGIC,
+)
+
+
+def test_a_pending_order_is_removed_once_however_often_it_is_asked_for(made):
+    """While the first request has no outcome, none is sent in its place."""
+    made.broker.pending[5] = PENDING
+    made.broker.swallow = True
+    made.desk.cancel(PENDING, strategy="S")
+    made.desk.cancel(PENDING, strategy="S")
+
+    (request,) = made.broker.sent
+    assert (Action.CANCEL, 5) == (request.action, request.ticket)
+
+
+def test_a_removal_in_doubt_does_not_hold_the_close_of_its_position(made):
+    """An order and the position that it opened have the same number."""
+    made.broker.swallow = True
+    made.desk.cancel(PENDING, strategy="S")
+    made.broker.swallow = False
+    made.broker.open[5] = Position(
+        ticket=5,
+        symbol="EURUSD",
+        side=Side.SELL,
+        volume=0.1,
+        opened_at=START,
+        open_price=1.2,
+        magic=MAGIC,
+    )
+    made.desk.close(made.broker.open[5], strategy="S")
+
+    assert {} == made.broker.open
 
 
 class FullStore(MemoryStore):

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import attrs
 import pytest
 
-from runner import Action, Deal, Deny, Outcome, Side, hookimpl
+from runner import (
+    Action,
+    Deal,
+    Demand,
+    Deny,
+    ExitReason,
+    Outcome,
+    PendingKind,
+    PendingOrder,
+    Side,
+    TradingState,
+    hookimpl,
+)
 from runner.host.records import BUILT_IN
 from runner.link import ServerSeen
 from runner.wire.acks import CommandState
 
+MARKET = datetime(2026, 3, 4, 12, tzinfo=UTC)
 DONE, EXECUTING = CommandState.DONE, CommandState.EXECUTING
 
 
@@ -187,8 +200,11 @@ def _deal(world: Any, ticket: int, volume: float, profit: float) -> None:
             price=1.1,
             time=world.terminal.time + timedelta(seconds=ticket),
             profit=profit,
+            exit_reason=ExitReason.SIGNAL,
         )
     )
+    account = world.terminal.account_now
+    world.terminal.account_now = attrs.evolve(account, balance=account.balance + profit)
 
 
 class Closed:
@@ -252,18 +268,230 @@ def test_a_part_that_is_closed_is_told_and_the_position_counts_when_it_ends(
     assert {"EURUSD": 1} == world.loop.finish().closed
 
 
+# -- deals behind a balance ------------------------------------------------------------
+class Cash:
+    """Hears deals and readings, in order."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, float]] = []
+
+    @hookimpl
+    def on_deals(self, deals: Any) -> None:
+        self.heard += [("deal", deal.profit) for deal in deals]
+
+    @hookimpl
+    def on_account(self, account: Any) -> None:
+        if ("balance", account.balance) not in self.heard[-1:]:
+            self.heard.append(("balance", account.balance))
+
+
+@pytest.fixture
+def cash(world):
+    """A plugin that hears deals and readings."""
+    world.plugins["cash"] = Cash()
+    world.make()
+    return world.plugins["cash"]
+
+
+def test_the_deals_of_before_the_start_are_told_once_and_close_nothing(
+    world, cash, closed
+):
+    """A guard can rebuild what it missed; nobody takes history for news."""
+    world.terminal.quote("EURUSD")
+    _deal(world, 11, 0.1, 500.0)
+    world.begin()
+    world.cycle(3)
+
+    assert [("deal", 500.0), ("balance", 10_500.0)] == cash.heard
+    assert [] == closed.tickets
+
+
+def test_a_balance_is_not_shown_before_the_deals_behind_it(world, cash):
+    """A withdrawal must not look like a loss, not even for a moment."""
+    world.begin()
+    world.cycle()
+    _deal(world, 11, 0.0, -4_000.0)
+    late, world.terminal.history_deals = world.terminal.history_deals, []
+    world.cycle()
+    assert [("balance", 10_000.0)] == cash.heard
+    assert ["ACCOUNT_UNKNOWN"] == world.codes
+    assert TradingState.HALTED is world.loop.gate.state
+
+    world.terminal.history_deals = late
+    world.cycle()
+
+    assert [("deal", -4_000.0), ("balance", 6_000.0)] == cash.heard[1:]
+    assert [] == world.codes
+
+
+def test_a_balance_that_no_deal_ever_explains_is_taken_in_the_end(world, cash, caplog):
+    """A broker may book what it never shows; that is told, and trading goes on."""
+    caplog.set_level("WARNING", "mt5runner.orders")
+    world.begin()
+    account = world.terminal.account_now
+    world.terminal.account_now = attrs.evolve(account, balance=9_000.0)
+    world.cycle(60)
+
+    assert ("balance", 9_000.0) == cash.heard[-1]
+    assert 1 == len([line for line in caplog.messages if "without any deal" in line])
+
+
+def test_unreadable_deals_leave_the_account_unknown(world, cash):
+    """Nobody can say what a new balance means then."""
+    world.begin()
+    _deal(world, 11, 0.0, 100.0)
+    world.terminal.deals_error = True
+    world.cycle()
+    assert ["ACCOUNT_UNKNOWN"] == world.codes
+
+    world.terminal.deals_error = False
+    world.cycle()
+    assert [] == world.codes
+
+
+# -- what guards demand ----------------------------------------------------------------
+class Demanding:
+    """Demands what the test says, or raises it."""
+
+    def __init__(self) -> None:
+        self.demands: Any = None
+        self.denies = False
+
+    @hookimpl
+    def demand_exits(self) -> Any:
+        if isinstance(self.demands, Exception):
+            raise self.demands
+        return self.demands
+
+    @hookimpl
+    def check_trading(self) -> Deny | None:
+        return Deny("LIMIT", "", TradingState.LATCHED) if self.denies else None
+
+    @hookimpl
+    def check_order(self) -> Deny:
+        return Deny("NEVER")
+
+
+@pytest.fixture
+def guard(world):
+    """A guard that demands exits, and denies every order of a strategy."""
+    world.plugins["guard"] = Demanding()
+    world.make()
+    return world.plugins["guard"]
+
+
+def _pending(ticket: int, magic: int) -> PendingOrder:
+    return PendingOrder(
+        ticket=ticket,
+        symbol="EURUSD",
+        side=Side.BUY,
+        kind=PendingKind.LIMIT,
+        volume=0.1,
+        price=1.0,
+        placed_at=MARKET,
+        magic=magic,
+    )
+
+
+def test_what_a_guard_demands_is_closed_and_removed_orders_first(world, guard):
+    """No guard is asked about it, and what is not named stays."""
+    world.begin()
+    for ticket in (1, 2):
+        world.terminal.add("EURUSD", world.magic, ticket)
+    for ticket in (5, 6):
+        world.terminal.pending[ticket] = _pending(ticket, magic=0)
+    guard.demands = Demand(code="LIMIT", close=(1, 99), cancel=(5,))
+    world.cycle(2)
+
+    assert ([2], [6]) == (list(world.terminal.open), list(world.terminal.pending))
+    assert [Action.CANCEL, Action.CLOSE] == [one.action for one in world.terminal.sent]
+
+
+def test_a_demand_is_tried_until_the_market_takes_it(world, guard):
+    """Refused for a weekend, it is asked for again every few seconds."""
+    world.begin()
+    world.terminal.add("EURUSD", world.magic)
+    world.terminal.answer = Outcome.REJECTED
+    guard.demands = Demand(code="LIMIT", close=(1,))
+    world.cycle(60)
+    assert 10 <= len(world.terminal.sent) <= 13
+
+    world.terminal.answer = Outcome.FILLED
+    world.cycle(30)
+    assert {} == world.terminal.open
+
+
+def test_a_guard_that_breaks_takes_no_demand_back(world, guard):
+    """Failing closed, what it demanded last goes on until it says otherwise."""
+    world.begin()
+    world.terminal.add("EURUSD", world.magic)
+    world.terminal.answer = Outcome.REJECTED
+    guard.demands = Demand(code="LIMIT", close=(1,))
+    world.cycle()
+    guard.demands = ValueError("broken")
+    world.terminal.answer = Outcome.FILLED
+    world.cycle(30)
+    assert {} == world.terminal.open
+
+    world.terminal.add("EURUSD", world.magic)
+    guard.demands = None
+    world.cycle(30)
+    assert [1] == list(world.terminal.open)
+
+
+def test_the_account_shows_flattening_and_then_the_guards_own_state(world, guard):
+    """Nothing opens meanwhile; the latch stays when all is closed."""
+    world.begin()
+    world.terminal.add("EURUSD", world.magic)
+    world.terminal.answer = Outcome.REJECTED
+    guard.demands, guard.denies = Demand(code="LIMIT", close=(1,)), True
+    world.cycle()
+    during = world.loop.gate.state
+
+    world.terminal.answer = Outcome.FILLED
+    world.cycle(30)
+    guard.demands = None
+    world.cycle()
+
+    assert {} == world.terminal.open
+    after = world.loop.gate.state
+    assert [TradingState.FLATTENING, TradingState.LATCHED] == [during, after]
+
+
+def test_a_demanded_stop_is_moved_once(world, guard):
+    """It stands after the first try, so that nothing more is sent."""
+    world.begin()
+    world.terminal.add("EURUSD", world.magic)
+    guard.demands = Demand(code="BREAKEVEN", protect={1: 1.1})
+    world.cycle(2)
+    position = world.terminal.open[1]
+    world.terminal.open[1] = attrs.evolve(position, stop_loss=1.1)
+    world.cycle(60)
+
+    (request,) = world.terminal.sent
+    assert (Action.PROTECT, 1.1) == (request.action, request.stop_loss_price)
+
+
+def test_a_flatten_removes_our_pending_orders_and_leaves_a_persons(world):
+    """What waits could open while positions are closed."""
+    world.begin()
+    world.terminal.pending[5] = _pending(5, world.magic)
+    world.terminal.pending[6] = _pending(6, magic=0)
+    world.command("FLATTEN")
+    world.cycle(2)
+
+    assert [6] == list(world.terminal.pending)
+    assert DONE is _told(world)[-1]
+
+
 # -- the reporter ----------------------------------------------------------------------
 def test_a_peak_is_on_disk_a_minute_later_even_if_it_rises_no_more(world):
     """Killed hours after the peak, the next start still knows it."""
     world.begin()
     world.cycle()
-    world.terminal.account_now = attrs.evolve(
-        world.terminal.account_now, balance=10_500.0
-    )
+    _deal(world, 11, 0.1, 500.0)
     world.cycle()
-    world.terminal.account_now = attrs.evolve(
-        world.terminal.account_now, balance=9_000.0
-    )
+    _deal(world, 12, 0.1, -1500.0)
     world.cycle(61)
 
     assert 10_500.0 == world.store.get("account", "peak_balance")

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner import Outcome
-from runner.core.status import TradingState
+from runner.core.trading_state import TradingState
 from runner.link import LeaseChanged, ServerSeen
 
 _FIVE_CYCLES = 5
@@ -93,7 +93,7 @@ def test_no_sequence_opens_while_a_reason_holds_and_every_flatten_ends_flat(
         before = len(world.opened)
         world.cycle()
         if world.loop.gate.reasons:
-            assert TradingState.REDUCING is world.loop.gate.state
+            assert TradingState.ACTIVE is not world.loop.gate.state
             assert before == len(world.opened), world.loop.gate.reasons
 
     world.terminal.is_readable = world.terminal.shows = True

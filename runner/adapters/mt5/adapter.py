@@ -14,8 +14,10 @@ from runner.adapters.mt5.readings import (
     account_from,
     deal_from,
     obstacles,
+    pending_from,
     position_from,
 )
+from runner.adapters.mt5.removal import Removal
 from runner.adapters.mt5.server_time import ServerTime
 from runner.adapters.mt5.session import Session
 from runner.adapters.mt5.settings import MT5Settings
@@ -24,7 +26,13 @@ from runner.adapters.mt5.symbols import Symbols
 from runner.adapters.mt5.terminal import Terminal
 from runner.core.account import Account
 from runner.core.market import Bar, SymbolSpec, Tick, Timeframe
-from runner.core.orders import Deal, OrderRequest, OrderResult, Position
+from runner.core.orders import (
+    Deal,
+    OrderRequest,
+    OrderResult,
+    PendingOrder,
+    Position,
+)
 from runner.ports import Clock, Login
 
 _log = logging.getLogger("mt5runner.mt5")
@@ -63,8 +71,15 @@ class MT5Adapter:
         self._bars = Bars(
             terminal, self._session, self._symbols, time, clock, settings.is_live
         )
+        removal = Removal(terminal, self._session, clock)
         self._lookup = Lookup(
-            terminal, self._session, self._symbols, self._quotes, time, clock
+            terminal,
+            self._session,
+            self._symbols,
+            self._quotes,
+            time,
+            clock,
+            removal,
         )
         self._execution = Execution(
             terminal,
@@ -72,6 +87,7 @@ class MT5Adapter:
             self._symbols,
             self._quotes,
             self._lookup,
+            removal,
             clock,
             settings,
         )
@@ -139,6 +155,19 @@ class MT5Adapter:
             position_from(row, self._symbols.name(row.symbol), self._time)
             for row in rows
         ]
+
+    def orders(self) -> Sequence[PendingOrder]:
+        """Return every pending order of the account."""
+        self._session.ready()
+        rows = self._session.answer("orders_get", self._terminal.orders_get())
+        if not rows:
+            return ()
+        self._session.account_info()
+        orders = (
+            pending_from(row, self._symbols.name(row.symbol), self._time)
+            for row in rows
+        )
+        return [order for order in orders if order is not None]
 
     def deals(self, since: datetime) -> Sequence[Deal]:
         """Return the deals since *since* (UTC-aware), oldest first."""

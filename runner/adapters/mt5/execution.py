@@ -18,6 +18,7 @@ from runner.adapters.mt5.orders import Draft
 from runner.adapters.mt5.quotes import Quotes
 from runner.adapters.mt5.read_back import ReadBack
 from runner.adapters.mt5.readings import side_of
+from runner.adapters.mt5.removal import Removal
 from runner.adapters.mt5.retcodes import (
     NOT_SENT,
     POSITION_CLOSED,
@@ -49,6 +50,7 @@ class Execution:
         symbols: Spellings and rules.
         quotes: Fresh quotes.
         lookup: Finds what became of an order.
+        removal: Removes pending orders.
         clock: For waiting between tries.
         settings: Deviation.
     """
@@ -60,6 +62,7 @@ class Execution:
         symbols: Symbols,
         quotes: Quotes,
         lookup: Lookup,
+        removal: Removal,
         clock: Clock,
         settings: MT5Settings,
     ) -> None:
@@ -68,6 +71,7 @@ class Execution:
         self._symbols = symbols
         self._quotes = quotes
         self._lookup = lookup
+        self._removal = removal
         self._clock = clock
         self._deviation = settings.deviation
         self._read_back = ReadBack(terminal, session)
@@ -77,6 +81,8 @@ class Execution:
         """Carry out *request*; every failure is a result, none is raised."""
         try:
             self._session.linked()
+            if request.action is Action.CANCEL:
+                return self._removal.send(request, self._deliver, self._unanswered)
             attempt = self._prepare(request)
         except (UnavailableError, OrderError, SymbolError) as error:
             return _result(request, Outcome.NOT_SENT, str(error))

@@ -11,6 +11,7 @@ from datetime import timedelta
 
 from runner.adapters.mt5 import terminal as mt5
 from runner.adapters.mt5.quotes import Quotes
+from runner.adapters.mt5.removal import Removal
 from runner.adapters.mt5.server_time import ServerTime
 from runner.adapters.mt5.session import Session
 from runner.adapters.mt5.structs import TradeDeal, TradeOrder, TradePosition
@@ -43,6 +44,7 @@ class Lookup:
         quotes: For the market's time.
         time: The server's clock.
         clock: This machine's, where no quote tells the time.
+        removal: Finds what became of a pending order.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Lookup:
         quotes: Quotes,
         time: ServerTime,
         clock: Clock,
+        removal: Removal,
     ) -> None:
         self._terminal = terminal
         self._session = session
@@ -60,6 +63,7 @@ class Lookup:
         self._quotes = quotes
         self._time = time
         self._clock = clock
+        self._removal = removal
         self._sent_ms: dict[str, int] = {}
 
     def sent(self, token: str, wall_ms: int) -> None:
@@ -85,6 +89,8 @@ class Lookup:
                 result = self._closed(request)
             case Action.PROTECT:
                 result = self._protected(request)
+            case Action.CANCEL:
+                result = self._removal.find(request)
         # Had the account been switched meanwhile, the readings would prove nothing.
         self._session.account_info()
         return result

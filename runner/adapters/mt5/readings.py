@@ -8,10 +8,18 @@ from runner.adapters.mt5.structs import (
     AccountInfo,
     TerminalInfo,
     TradeDeal,
+    TradeOrder,
     TradePosition,
 )
 from runner.core.account import Account
-from runner.core.orders import Deal, ExitReason, Position, Side
+from runner.core.orders import (
+    Deal,
+    ExitReason,
+    PendingKind,
+    PendingOrder,
+    Position,
+    Side,
+)
 
 _PLAY_MONEY = {mt5.ACCOUNT_TRADE_MODE_DEMO, mt5.ACCOUNT_TRADE_MODE_CONTEST}
 _TRADES = {mt5.DEAL_TYPE_BUY: Side.BUY, mt5.DEAL_TYPE_SELL: Side.SELL}
@@ -20,6 +28,14 @@ _BALANCE_OPERATIONS = {
     mt5.DEAL_TYPE_CREDIT,
     mt5.DEAL_TYPE_CORRECTION,
     mt5.DEAL_TYPE_BONUS,
+}
+_PENDING = {
+    mt5.ORDER_TYPE_BUY_LIMIT: (Side.BUY, PendingKind.LIMIT),
+    mt5.ORDER_TYPE_SELL_LIMIT: (Side.SELL, PendingKind.LIMIT),
+    mt5.ORDER_TYPE_BUY_STOP: (Side.BUY, PendingKind.STOP),
+    mt5.ORDER_TYPE_SELL_STOP: (Side.SELL, PendingKind.STOP),
+    mt5.ORDER_TYPE_BUY_STOP_LIMIT: (Side.BUY, PendingKind.STOP_LIMIT),
+    mt5.ORDER_TYPE_SELL_STOP_LIMIT: (Side.SELL, PendingKind.STOP_LIMIT),
 }
 _ENTRIES = {mt5.DEAL_ENTRY_IN, mt5.DEAL_ENTRY_INOUT}
 _EXIT_REASONS = {
@@ -104,6 +120,37 @@ def position_from(info: TradePosition, symbol: str, time: ServerTime) -> Positio
     )
 
 
+def pending_from(
+    info: TradeOrder, symbol: str, time: ServerTime
+) -> PendingOrder | None:
+    """Return a pending order as a value; None for an order that waits for no price.
+
+    A market order shows among the working ones for as long as the server works on it.
+
+    Args:
+        info: As the terminal shows it.
+        symbol: Our name of its symbol.
+        time: The server's clock.
+    """
+    known = _PENDING.get(info.type)
+    if known is None:
+        return None
+    side, kind = known
+    return PendingOrder(
+        ticket=info.ticket,
+        symbol=symbol,
+        side=side,
+        kind=kind,
+        volume=info.volume_current,
+        price=info.price_open,
+        placed_at=time.utc_ms(info.time_setup_msc),
+        stop_loss=info.sl,
+        take_profit=info.tp,
+        magic=info.magic,
+        comment=info.comment,
+    )
+
+
 def deal_from(info: TradeDeal, symbol: str, time: ServerTime) -> Deal:
     """Return a deal as a value.
 
@@ -130,6 +177,7 @@ def deal_from(info: TradeDeal, symbol: str, time: ServerTime) -> Deal:
         costs=round(info.swap + info.commission + info.fee, _MONEY_DECIMALS),
         magic=info.magic,
         is_balance=info.type in _BALANCE_OPERATIONS,
+        is_credit=info.type == mt5.DEAL_TYPE_CREDIT,
         exit_reason=_exit_reason(info.reason) if closes else None,
         comment=info.comment,
     )

@@ -94,6 +94,10 @@ class TradeOrder(Protocol):
     type: int
     state: int
     time_setup_msc: int
+    volume_current: float
+    price_open: float
+    sl: float
+    tp: float
     magic: int
     comment: str
 

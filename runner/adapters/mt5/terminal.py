@@ -82,14 +82,16 @@ class Terminal(Protocol):
         """Return open positions."""
         ...
 
-    def orders_get(self, *, symbol: str = ...) -> tuple[TradeOrder, ...] | None:
+    def orders_get(
+        self, *, symbol: str = ..., ticket: int = ...
+    ) -> tuple[TradeOrder, ...] | None:
         """Return working orders."""
         ...
 
     def history_orders_get(
-        self, date_from: int, date_to: int, /
+        self, *dates: int, ticket: int = ...
     ) -> tuple[TradeOrder, ...] | None:
-        """Return done orders of a span of the server's clock."""
+        """Return done orders of a span of the server's clock, or one of them."""
         ...
 
     def history_deals_get(
@@ -155,9 +157,16 @@ SYMBOL_FILLING_IOC = 2
 
 TRADE_ACTION_DEAL = 1
 TRADE_ACTION_SLTP = 6
+TRADE_ACTION_REMOVE = 8
 
 ORDER_TYPE_BUY = 0
 ORDER_TYPE_SELL = 1
+ORDER_TYPE_BUY_LIMIT = 2
+ORDER_TYPE_SELL_LIMIT = 3
+ORDER_TYPE_BUY_STOP = 4
+ORDER_TYPE_SELL_STOP = 5
+ORDER_TYPE_BUY_STOP_LIMIT = 6
+ORDER_TYPE_SELL_STOP_LIMIT = 7
 ORDER_TIME_GTC = 0
 ORDER_FILLING_FOK = 0
 ORDER_FILLING_IOC = 1

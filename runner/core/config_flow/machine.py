@@ -139,10 +139,11 @@ def _on_key_seen(flow: ConfigFlow, event: KeySeen, at: _Moment) -> _Step:
 
 def _differs(flow: ConfigFlow, version: int) -> bool:
     """Say whether the server answered with another version than its key has."""
-    if not flow.is_settled or flow.current is None:
+    if not flow.is_settled:
         return False
     refused = flow.refused is not None and flow.refused.version in (version, None)
-    return version != flow.current.version and not refused
+    current = flow.current
+    return not refused and (current is None or version != current.version)
 
 
 def _on_key_unknown(flow: ConfigFlow, event: KeyUnknown, at: _Moment) -> _Step:

@@ -7,7 +7,8 @@ from datetime import datetime
 
 from runner.core.account import Account
 from runner.core.orders import Denial, OrderIntent
-from runner.core.status import PauseReason, TradingState
+from runner.core.status import PauseReason
+from runner.core.trading_state import TradingState
 from runner.host.manager import PluginHost
 from runner.host.markers import hookimpl
 from runner.host.records import BUILT_IN

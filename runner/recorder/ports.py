@@ -202,7 +202,11 @@ def settings_through(script: Script, settings: LoopSettings | None) -> LoopSetti
 
 def learn_through(script: Script, what: str, read: Callable[[], Any]) -> Any:
     """Return what a plugin reads of the world by itself (`PluginState.learn`)."""
-    return script.call(_LEARN, lambda _: read(), (what,))
+
+    def read_it(_: str) -> Any:
+        return read()
+
+    return script.call(_LEARN, read_it, (what,))
 
 
 def scripted(script: Script, around: Surroundings) -> Surroundings:

@@ -129,12 +129,12 @@ class Tape:
             return self._lists[call.name]
         text = self._take_answer("in", tail)
         self._last[call.name, arguments] = text
-        value = json.loads(text)
+        value: Any = json.loads(text)
         if isinstance(value, list):
-            self._lists[call.name] = value
-        if call.name == _CLOCK:
-            self.times[1:] = [value]
-        return value
+            self._lists[call.name] = cast("list[Any]", value)  # type: ignore[redundant-cast]
+        elif call.name == _CLOCK:
+            self.times[1:] = [str(value)]
+        return cast("Any", value)
 
     # -- lines -------------------------------------------------------------------------
     def _peek(self) -> Line | None:
@@ -192,16 +192,22 @@ def recorded_error(
     found: Any = sys.modules.get(module)
     for part in name.split("."):
         found = getattr(found, part, None)
-    base = found if isinstance(found, type) else Exception
-    if not issubclass(base, Exception):
-        base = Exception
-    namespace = {
-        "__init__": lambda self: None,
-        "__str__": lambda self: message,
+    base = Exception
+    if isinstance(found, type) and issubclass(found, Exception):
+        base = found
+
+    def make(self: Exception) -> None:
+        self.args = tuple(arguments)
+
+    def text(self: Exception) -> str:
+        return message
+
+    namespace: dict[str, Any] = {
+        "__init__": make,
+        "__str__": text,
         "__module__": module,
         "__qualname__": name,
     }
-    error = type(name.rpartition(".")[2], (base,), namespace)()
-    error.args = tuple(arguments)
-    made: Exception = error
-    return made
+    cls: Any = type(name.rpartition(".")[2], (base,), namespace)
+    error: Exception = cls()
+    return error

@@ -220,7 +220,8 @@ class Recorder:
         with contextlib.suppress(Exception):
             if self._has_begun:
                 self._segments.write([*self._lines, f'["off",{write_line(problem)}]'])
-                self._segments.close()
+        with contextlib.suppress(Exception):
+            self._segments.close()
         self._lines.clear()
 
 

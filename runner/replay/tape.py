@@ -121,7 +121,7 @@ class Tape:
             self._step()
             text = self._last.get((call.name, arguments), "")
             if not text:
-                self._differ(line, f'["in",{tail},...]')
+                self._differ(line, f'["in",{tail}]')
             return json.loads(text)
         if line.text.startswith(f'["more",{tail},'):
             start, added = json.loads(f"[{self._take_answer('more', tail)}]")
@@ -130,11 +130,11 @@ class Tape:
         text = self._take_answer("in", tail)
         self._last[call.name, arguments] = text
         value: Any = json.loads(text)
-        if isinstance(value, list):
-            self._lists[call.name] = cast("list[Any]", value)  # type: ignore[redundant-cast]
+        if text.startswith("["):
+            self._lists[call.name] = value
         elif call.name == _CLOCK:
             self.times[1:] = [str(value)]
-        return cast("Any", value)
+        return value
 
     # -- lines -------------------------------------------------------------------------
     def _peek(self) -> Line | None:
@@ -163,7 +163,7 @@ class Tape:
             raise BrokenOffError
         head = f'["{word}",{tail},'
         if not line.text.startswith(head):
-            self._differ(line, f'["in",{tail},...]')
+            self._differ(line, f'["in",{tail}]')
         self._step()
         return line.text[len(head) : -1]
 

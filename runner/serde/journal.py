@@ -7,6 +7,7 @@ place stays whole, and times keep their microseconds.
 
 from __future__ import annotations
 
+import enum
 import json
 import types
 from collections.abc import Callable, Mapping
@@ -81,7 +82,7 @@ class JournalCodec:
 
     def can_read(self, kind: Any) -> bool:
         """Say whether values of the type *kind* can be read back."""
-        if kind is Any:
+        if kind in (Any, type(None)):
             return True
         try:
             self._converter.get_structure_hook(kind)
@@ -102,8 +103,9 @@ def _named(name: str, write: ToJson) -> Callable[[Any], dict[str, Any]]:
     return lambda value: {_KIND: name, **write(value)}
 
 
-def _as_it_is(value: Any, _: Any) -> Any:
-    return value
+def _as_it_is(value: Any, kind: Any) -> Any:
+    # A StrEnum is a str to the converter's dispatch.
+    return kind(value) if issubclass(kind, enum.Enum) else value
 
 
 def _make_converter() -> cattrs.Converter:

@@ -31,7 +31,7 @@ from runner.recorder.ports import (
     without,
 )
 from runner.recorder.recorder import Recorder
-from runner.recorder.segments import Segments, runs_of, segments_of
+from runner.recorder.segments import _LEAST, Segments, runs_of, segments_of
 from runner.replay.comparison import DifferenceError
 from runner.replay.reading import JournalError, find_run, read_lines
 from runner.replay.tape import Tape, recorded_error
@@ -377,16 +377,26 @@ def test_a_run_beyond_the_bound_loses_its_beginning_and_says_so(tmp_path, caplog
 
 def test_each_segment_can_be_read_by_itself(tmp_path):
     """The first reading of each call in a segment has its value."""
-    recorder = make(tmp_path, limit=16)  # bytes: a segment a flush
-    port = through("market", recorder, market(*[Tick("EURUSD", NOW, 1.1, 1.2)] * 4))
-    for _ in range(2):
+    clock = FakeClock(NOW)
+    segments = Segments(tmp_path, started_at=NOW, limit=16 * _LEAST)
+    recorder = Recorder(segments, CODEC, clock)
+    recorder.begin(lambda: {"account": "7"})
+    noise = random.Random(1)
+    quotes = [Tick("EURUSD", NOW, 1.1, noise.random()) for _ in range(20_000)]
+    port = through("market", recorder, market(*quotes, *[quotes[-1]] * 3))
+    for _ in quotes:
         port.tick("EURUSD")
+    clock.wait(2.0)
+    for _ in range(3):
         port.tick("EURUSD")
-        recorder._clock.wait(2.0)  # type: ignore[attr-defined]
     recorder.close("done")
 
-    [segment] = segments_of(runs_of(tmp_path)[0])[-1:]
-    assert int(segment.name[:5]) > 1
+    run = find_run(tmp_path)
+    first_of: dict[str, str] = {}
+    for line in read_lines(run):
+        first_of.setdefault(line.segment, line.text)
+    assert 2 <= len(first_of)
+    assert {'["in"'} == {text.split(",")[0] for text in first_of.values()}
 
 
 @pytest.mark.parametrize(

@@ -6,16 +6,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from loop_steps import STEPS
+from recorded_loops import Bodies
 
 from runner import Timeframe, TradeConfig, hookimpl
 from runner.host.manager import PluginHost
 from runner.host.records import BUILT_IN
-from runner.link import StrategyConfigStaged, TradeConfigStaged
 from runner.loop.build import Surroundings, build_loop
 from runner.loop.settings import LoopSettings
 from runner.loop.stop import StopRequest
@@ -27,28 +26,9 @@ from runner.recorder.segments import Segments
 from runner.replay.comparison import DifferenceError
 from runner.replay.reading import find_run, read_lines
 from runner.replay.tape import BrokenOffError, Tape
-from runner.serde import unstructure
 from runner.testing import FakeClock
 
 HEADER = {"account": "7"}
-
-
-class Bodies:
-    """The scripted link, its configs with the bodies that they are made of."""
-
-    def __init__(self, link: Any) -> None:
-        self._link = link
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._link, name)
-
-    def take(self) -> list[Any]:
-        return [self._with_body(event) for event in self._link.take()]
-
-    def _with_body(self, event: Any) -> Any:
-        if isinstance(event, TradeConfigStaged | StrategyConfigStaged):
-            return attrs.evolve(event, body=unstructure(event.config))
-        return event
 
 
 class Guard:

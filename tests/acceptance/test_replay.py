@@ -111,12 +111,10 @@ def killed(bench, redis_url, helpers):
         lambda: runner.text.count("open buy") > before + 2, "orders after the RUN"
     )
     (bench.folder / "every").write_text("2")
+    changed = '"plugins.learn",["plugin.third.every"],2]'
     helpers.wait_until(
-        lambda: (
-            '"command"' in "".join(lines(bench.folder / "state"))
-            or '"CommandSeen"' in "".join(lines(bench.folder / "state"))
-        ),
-        "the commands in the journal",
+        lambda: any(changed in line for line in lines(bench.folder / "state")),
+        "what the plugin learned, in the journal",
     )
     runner.kill()
     (bench.folder / "every").unlink()
@@ -143,9 +141,6 @@ def test_a_killed_run_is_decided_again_to_the_byte(bench, killed):
     assert int(counts["link.applied"]) >= 4
     text = "\n".join(lines(killed))
     assert 2 <= text.count('"kind":"CommandSeen"')
-    assert 2 == text.count('"plugins.learn",["plugin.third.every"],3]') + text.count(
-        '"plugins.learn",["plugin.third.every"],2]'
-    )
     assert [] == [word for word in ("demo-key", MT5_PASSWORD) if word in text]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import math
+import random
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path

@@ -26,7 +26,7 @@ import logging
 import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 from runner.ports import Clock
 from runner.recorder.ports import Call
@@ -35,6 +35,7 @@ from runner.serde.journal import JournalCodec, write_line
 
 log = logging.getLogger("mt5runner.recorder")
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 SECRET = "***"  # noqa: S105 - this is what is written instead
@@ -43,7 +44,9 @@ SECRET = "***"  # noqa: S105 - this is what is written instead
 _FLUSH_EVERY = 1.0  # seconds; what a killed process loses at most
 _MOST_LINES = 20_000  # kept in memory, for a market that is played as fast as it goes
 _SHORTEST_SECRET = 5  # characters; shorter ones stand in many places by chance
+_LOOK_EVERY = 8  # lines between two looks at the clock; a cycle has some twenty
 _FLUSHED = "broker.send"
+_NO_ARGUMENTS = "[]"
 
 
 class Recorder:
@@ -82,7 +85,7 @@ class Recorder:
         self._lines: list[str] = []
         self._last: dict[tuple[str, str], str] = {}
         self._lists: dict[str, list[Any]] = {}
-        self._texts: dict[tuple[Any, ...], str] = {(): "[]"}
+        self._texts: dict[tuple[Any, ...], str] = {(): _NO_ARGUMENTS}
         self._flush_at = math.inf
         self._has_begun = False
         self.problem = ""
@@ -104,25 +107,13 @@ class Recorder:
         """Return the answer of *function*, and write it down."""
         if self.problem or threading.get_ident() != self._thread:
             return function(*args)
-        # Such calls are made again and again; what they bring is told from the last.
-        is_asked_often = not call.is_decision and all(
-            isinstance(one, str | enum.Enum) for one in args
-        )
-        text = self._often(args) if is_asked_often else self._arguments(args)
-        if call.is_decision:
-            self._write("out", call, text)
-            if call.name == _FLUSHED:
-                self._attempt(self._flush)
-            text = "[]"
+        text = self._attempt(self._write_call, call, args) or _NO_ARGUMENTS
         try:
             answer = function(*args)
         except Exception as error:
-            self._write("raised", call, text, self._error(error))
+            self._attempt(self._write_error, call, text, error)
             raise
-        if call.kind is not type(None):
-            self._write_answer(call, text, answer, is_asked_often=is_asked_often)
-        elif not call.is_decision:
-            self._write("call", call, text)
+        self._attempt(self._write_answer, call, text, args, answer)
         return answer
 
     def close(self, reason: str) -> None:
@@ -137,33 +128,47 @@ class Recorder:
             self._attempt(self._segments.close)
 
     # -- lines -------------------------------------------------------------------------
-    def _often(self, args: tuple[Any, ...]) -> str:
-        text = self._texts.get(args)
-        if text is None:
-            text = self._texts[args] = self._arguments(args)
-        return text
+    def _write_call(self, call: Call, args: tuple[Any, ...]) -> str:
+        """Write a decision; return what its answer or any other call begins with."""
+        if not call.is_decision:
+            return self._arguments(args)
+        self._write("out", call, self._codec.write_arguments(args))
+        if call.name == _FLUSHED:
+            self._flush()
+        return _NO_ARGUMENTS
 
     def _arguments(self, args: tuple[Any, ...]) -> str:
-        text: str | None = self._attempt(lambda: self._codec.write_arguments(args))
-        return text or "[]"
-
-    def _error(self, error: Exception) -> str:
-        return self._attempt(lambda: write_line(_record(error))) or "[]"
+        try:
+            text = self._texts.get(args)
+        except TypeError:  # something in them has no hash
+            text = None
+        if text is None:
+            text = self._codec.write_arguments(args)
+            # Such calls are made again and again.
+            if all(isinstance(one, str | enum.Enum) for one in args):
+                self._texts[args] = text
+        return text
 
     def _write_answer(
-        self, call: Call, text: str, answer: Any, *, is_asked_often: bool
+        self, call: Call, text: str, args: tuple[Any, ...], answer: Any
     ) -> None:
-        if isinstance(answer, list | tuple) and not is_asked_often:
-            self._write_list(call, text, cast("Sequence[Any]", answer))
-            return
-        answered: str = self._attempt(lambda: self._codec.write(answer)) or ""
-        if is_asked_often:
+        if call.kind is type(None):
+            if not call.is_decision:
+                self._write("call", call, text)
+        elif call.is_decision:
+            self._write("in", call, text, self._codec.write(answer))
+        elif text == _NO_ARGUMENTS or self._texts.get(args) is text:
+            answered = self._codec.write(answer)
             key = call.name, text
             if self._last.get(key) == answered:
                 self._write("same", call, text)
-                return
-            self._last[key] = answered
-        self._write("in", call, text, answered)
+            else:
+                self._last[key] = answered
+                self._write("in", call, text, answered)
+        elif isinstance(answer, list | tuple):
+            self._write_list(call, text, cast("Sequence[Any]", answer))
+        else:
+            self._write("in", call, text, self._codec.write(answer))
 
     def _write_list(self, call: Call, text: str, answer: Sequence[Any]) -> None:
         # A history is asked for again with each deal, and is the same but for that.
@@ -171,20 +176,27 @@ class Recorder:
         start = before.index(answer[0]) if answer and answer[0] in before else 0
         kept = before[start:]
         if kept and kept == list(answer[: len(kept)]):
-            word, first, items = "more", f"{start},", answer[len(kept) :]
+            added = self._codec.write(answer[len(kept) :])
+            self._write("more", call, text, f"{start},{added}")
         else:
-            word, first, items = "in", "", answer
-        added: str = self._attempt(lambda: self._codec.write(items)) or ""
-        self._write(word, call, text, f"{first}{added}")
+            self._write("in", call, text, self._codec.write(answer))
+
+    def _write_error(self, call: Call, text: str, error: Exception) -> None:
+        cls = type(error)
+        arguments = [one for one in error.args if isinstance(one, str | int | float)]
+        record = [cls.__module__, cls.__qualname__, str(error), arguments]
+        self._write("raised", call, text, write_line(record))
 
     def _write(self, word: str, call: Call, text: str, answer: str = "") -> None:
-        if self.problem:
-            return
         rest = f",{answer}]" if answer else "]"
-        self._lines.append(self._masked(f'["{word}","{call.name}",{text}{rest}'))
-        now = self._clock.monotonic()
-        if now >= self._flush_at or len(self._lines) >= _MOST_LINES:
-            self._attempt(self._flush)
+        line = f'["{word}","{call.name}",{text}{rest}'
+        self._lines.append(self._masked(line) if self._secrets else line)
+        # A glance at the clock costs as much as a line.
+        count = len(self._lines)
+        if count % _LOOK_EVERY == 0 and (
+            count >= _MOST_LINES or self._clock.monotonic() >= self._flush_at
+        ):
+            self._flush()
 
     def _masked(self, line: str) -> str:
         for secret in self._secrets:
@@ -201,10 +213,12 @@ class Recorder:
             self._last.clear()
             self._lists.clear()
 
-    def _attempt(self, action: Callable[[], T]) -> T | None:
+    def _attempt(
+        self, action: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> T | None:
         """Do a part of the recorder's work; what fails ends the recording alone."""
         try:
-            return action()
+            return action(*args, **kwargs)
         # A full disk, a value that nobody thought of: none of it may stop the trading.
         except Exception as error:  # noqa: BLE001 - see above
             if not self.problem:
@@ -223,9 +237,3 @@ class Recorder:
         with contextlib.suppress(Exception):
             self._segments.close()
         self._lines.clear()
-
-
-def _record(error: Exception) -> list[Any]:
-    cls = type(error)
-    arguments = [one for one in error.args if isinstance(one, str | int | float)]
-    return [cls.__module__, cls.__qualname__, str(error), arguments]

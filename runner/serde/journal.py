@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import enum
 import json
+import math
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, cast, get_args
@@ -30,6 +31,25 @@ _ENCODE_ANY = json.JSONEncoder(separators=(",", ":"), default=repr).encode
 def write_line(value: Any) -> str:
     """Return a JSON value as compact text of one line."""
     return _ENCODE(value)
+
+
+def _write_float(value: float) -> str:
+    return repr(value) if math.isfinite(value) else ""
+
+
+def _write_items(value: Sequence[Any]) -> str:
+    return "" if value else "[]"
+
+
+_QUICK: Mapping[type, Callable[[Any], str]] = {
+    type(None): lambda _: "null",
+    bool: lambda value: "true" if value else "false",
+    float: _write_float,
+    datetime: lambda value: f'"{value.isoformat()}"',
+    list: _write_items,
+    tuple: _write_items,
+}
+"""How the commonest values are written; an empty text means in the general way."""
 
 
 class JournalCodec:
@@ -66,6 +86,10 @@ class JournalCodec:
         Raises:
             TypeError: If there is no JSON for it.
         """
+        # Most readings are of these kinds, and the general way is ten times slower.
+        write = _QUICK.get(type(value))
+        if write is not None and (text := write(value)):
+            return text
         return _ENCODE(self._converter.unstructure(value))
 
     def write_arguments(self, arguments: tuple[Any, ...]) -> str:

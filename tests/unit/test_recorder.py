@@ -288,9 +288,9 @@ def test_a_full_disk_switches_the_recorder_off_and_the_calls_go_on(tmp_path, cap
     recorder = Recorder(FullDisk(tmp_path, 1), CODEC, clock)
     recorder.begin(lambda: {"account": "7"})
     observer = Observer(recorder, lambda: recorder.problem)
-    port = through("market", recorder, market(*[None] * 5))
+    port = through("market", recorder, market(*[None] * 40))
     assert {} == observer.describe_status(make_account(), NOW)
-    for _ in range(5):
+    for _ in range(40):
         assert None is port.tick("EURUSD")
         clock.wait(2.0)
     recorder.close("done")
@@ -301,7 +301,10 @@ def test_a_full_disk_switches_the_recorder_off_and_the_calls_go_on(tmp_path, cap
     assert {"journal": f"OFF: {recorder.problem}"} == observer.describe_status(
         make_account(), NOW
     )
-    assert texts(tmp_path) == ['["in","market.tick",["EURUSD"],null]']
+    assert texts(tmp_path) == [
+        '["in","market.tick",["EURUSD"],null]',
+        *['["same","market.tick",["EURUSD"]]'] * 7,
+    ]
 
 
 def test_a_value_that_cannot_be_written_switches_it_off_too(tmp_path, caplog):
@@ -383,7 +386,7 @@ def test_each_segment_can_be_read_by_itself(tmp_path):
     recorder = Recorder(segments, CODEC, clock)
     recorder.begin(lambda: {"account": "7"})
     noise = random.Random(1)
-    quotes = [Tick("EURUSD", NOW, 1.1, noise.random()) for _ in range(20_000)]
+    quotes = [Tick("EURUSD", NOW, 1.1, noise.random()) for _ in range(30_000)]
     port = through("market", recorder, market(*quotes, *[quotes[-1]] * 3))
     for _ in quotes:
         port.tick("EURUSD")

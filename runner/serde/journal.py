@@ -87,7 +87,8 @@ class JournalCodec:
             TypeError: If there is no JSON for it.
         """
         # Most readings are of these kinds, and the general way is ten times slower.
-        write = _QUICK.get(type(value))
+        kind: type[Any] = type(value)
+        write = _QUICK.get(kind)
         if write is not None and (text := write(value)):
             return text
         return _ENCODE(self._converter.unstructure(value))

@@ -239,7 +239,8 @@ def test_what_a_plugin_learns_by_itself_is_in_the_journal(tmp_path):
     def learn(what: str, read: Any) -> Any:
         return learn_through(recorder, what, read)
 
-    state = PluginStateIn(SimpleNamespace(), "plugin.news", learn)  # type: ignore[arg-type]
+    store: Any = SimpleNamespace()
+    state = PluginStateIn(store, "plugin.news", learn)
     assert [1, "a"] == state.learn("file", lambda: (1, "a"))
     with pytest.raises(FileNotFoundError, match="gone"):
         state.learn("file", lambda: (_ for _ in ()).throw(FileNotFoundError("gone")))

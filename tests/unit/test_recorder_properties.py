@@ -180,7 +180,9 @@ def test_a_strategy_that_decides_otherwise_is_stopped_at_its_first_decision(
     _play(world, ["bar"])
     recorder.close("done")
 
-    class Restless(world.classes["Restless"]):  # type: ignore[misc]
+    Before: Any = world.classes["Restless"]
+
+    class Restless(Before):
         def on_bar(self, bar: Any) -> Any:
             return self.buy(bar.symbol, stop_loss=101)
 

@@ -9,6 +9,8 @@ class ExitCode(enum.IntEnum):
     """What a command's exit code means."""
 
     DONE = 0
+    CRASHED = 1
+    """It ended by an error of its own, or was killed; the log says how."""
     USAGE = 2
     """Usage or settings."""
     PLUGIN = 3

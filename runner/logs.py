@@ -6,6 +6,7 @@ import json
 import logging
 import sys
 from datetime import UTC, datetime
+from typing import Protocol
 
 ROOT = "mt5runner"
 
@@ -64,19 +65,45 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(fields, default=str)
 
 
-def set_up(log_format: str, account: str = "", *, verbose: bool = False) -> None:
+class Stream(Protocol):
+    """Where log lines go."""
+
+    def write(self, text: str, /) -> object:
+        """Take a line with its end."""
+        ...
+
+    def flush(self) -> object:
+        """Pass it on."""
+        ...
+
+
+def formatter(log_format: str, account: str) -> logging.Formatter:
+    """Return what makes lines of records.
+
+    Args:
+        log_format: ``text`` or ``json``.
+        account: Shown on each line; empty for none.
+    """
+    return JsonFormatter(account) if log_format == "json" else TextFormatter(account)
+
+
+def set_up(
+    log_format: str,
+    account: str = "",
+    *,
+    verbose: bool = False,
+    stream: Stream | None = None,
+) -> None:
     """Send the project's log to standard error.
 
     Args:
         log_format: ``text`` or ``json``.
         account: Shown on each line.
         verbose: Whether debug lines are shown too.
+        stream: Where to send it instead.
     """
-    formatter = (
-        JsonFormatter(account) if log_format == "json" else TextFormatter(account)
-    )
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(formatter)
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(formatter(log_format, account))
     root = logging.getLogger(ROOT)
     for old in list(root.handlers):
         root.removeHandler(old)

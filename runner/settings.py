@@ -1,6 +1,7 @@
 """The runner's own settings: flags, then environment, then a TOML file, then defaults.
 
-What the server configures is not here (`core.settings`).
+What differs between accounts of one file is in `account_settings`; what the server
+configures is in `core.settings`.
 """
 
 from __future__ import annotations
@@ -10,10 +11,10 @@ import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import attrs
-from attrs.validators import gt, in_, le, lt, optional
+from attrs.validators import ge, gt, in_, le, lt, optional
 
 from runner.core.market import Timeframe
 from runner.core.settings import EMPTY
@@ -78,12 +79,17 @@ class RunnerSettings:
         heartbeat_interval: Seconds; shorter than a heartbeat lives in Redis.
         poll_interval: Seconds between two looks at the versions.
         log_format: ``text`` or ``json``.
+        frozen_after: Seconds without a sign of life after which a supervisor kills an
+            account's process and starts it again; a start gets a minute more. To
+            connect to a terminal anew may take 100.
         standby: Whether to wait for the account's lease instead of giving up.
         exit_when_feed_ends: Whether to stop when the feed has no more quotes.
         timeframe: Bars for strategies that name none; None takes the feed's, or H1.
         paper_balance: Starting balance of the paper account.
         paper_currency: Its currency.
         paper_leverage: 100 stands for 1:100.
+        paper_terminal: Port of a `runner terminal` on this machine, whose account and
+            market are used in place of own ones; None simulates in this process.
         symbols: JSON file with symbol rules for the paper terminal.
         symbol_aliases: The server's name of a symbol to the broker's.
         server_timezone: IANA zone of the broker's clock; None means New York + 7 h.
@@ -113,6 +119,7 @@ class RunnerSettings:
     )
     poll_interval: float = attrs.field(default=60.0, validator=[gt(0), le(_DAY)])
     log_format: str = attrs.field(default="text", validator=in_(("text", "json")))
+    frozen_after: float = attrs.field(default=120.0, validator=[ge(5), le(_DAY)])
     standby: bool = False
     exit_when_feed_ends: bool = False
     timeframe: str | None = attrs.field(
@@ -121,6 +128,9 @@ class RunnerSettings:
     paper_balance: float = attrs.field(default=10_000.0, validator=gt(0))
     paper_currency: str = "USD"
     paper_leverage: int = attrs.field(default=100, validator=gt(0))
+    paper_terminal: int | None = attrs.field(
+        default=None, validator=optional([gt(0), lt(65_536)])
+    )
     symbols: str | None = None
     symbol_aliases: Mapping[str, str] = attrs.field(factory=dict[str, str])
     server_timezone: str | None = None
@@ -152,11 +162,13 @@ _PARSERS: Mapping[str, Callable[[str], Any]] = {
     "journal_mb": int,
     "heartbeat_interval": float,
     "poll_interval": float,
+    "frozen_after": float,
     "standby": _parse_bool,
     "exit_when_feed_ends": _parse_bool,
     "paper_balance": float,
     "paper_leverage": int,
     "mt5_login": int,
+    "paper_terminal": int,
     "max_config_age_h": float,
     "enabled_plugins": _parse_list,
     "disabled_plugins": _parse_list,
@@ -206,12 +218,27 @@ def environment(folder: Path | None = None) -> dict[str, str]:
     return read_dotenv((folder or Path.cwd()) / ".env") | dict(os.environ)
 
 
+@attrs.frozen(kw_only=True)
+class Sources:
+    """Settings as they were found.
+
+    Attributes:
+        file: What the file says for all accounts.
+        sections: Account id to what the file says for that one.
+        above: Environment and flags, which go before the file.
+    """
+
+    file: Mapping[str, Any]
+    sections: Mapping[str, Mapping[str, Any]]
+    above: Mapping[str, Any]
+
+
 def load(
     flags: Mapping[str, Any],
     environ: Mapping[str, str],
     config_file: str | None = None,
 ) -> RunnerSettings:
-    """Put the settings together.
+    """Put the settings that hold for all accounts together.
 
     Args:
         flags: Settings given on the command line, already of their kind.
@@ -224,11 +251,48 @@ def load(
     Raises:
         SettingsError: If anything cannot be used.
     """
-    values: dict[str, Any] = {}
-    if config_file:
-        values |= _read_toml(Path(config_file))
-    values |= dict(_from_environment(environ))
-    values |= {name: value for name, value in flags.items() if value is not None}
+    sources = read_sources(flags, environ, config_file)
+    values = dict(sources.file) | dict(sources.above)
+    return structured(values | {"accounts": accounts_of(sources)})
+
+
+def read_sources(
+    flags: Mapping[str, Any],
+    environ: Mapping[str, str],
+    config_file: str | None,
+) -> Sources:
+    """Find what flags, environment and file say, as `load` takes them.
+
+    Raises:
+        SettingsError: If one of them cannot be read.
+    """
+    file = _read_toml(Path(config_file)) if config_file else {}
+    sections = _sections(file.pop("account", {}))
+    listed = file.get("accounts")
+    if isinstance(listed, list):
+        for account in sections:
+            if account not in listed:
+                raise SettingsError(
+                    f"settings.account.{account}: not among accounts = {listed}; "
+                    "add it there, or remove the section"
+                )
+    above = dict(_from_environment(environ))
+    above |= {name: value for name, value in flags.items() if value is not None}
+    return Sources(file=file, sections=sections, above=above)
+
+
+def accounts_of(sources: Sources) -> Any:
+    """Return the accounts that run: those named, else those that have a section."""
+    named = sources.above.get("accounts") or sources.file.get("accounts")
+    return named or tuple(sources.sections)
+
+
+def structured(values: Mapping[str, Any]) -> RunnerSettings:
+    """Make the settings.
+
+    Raises:
+        SettingsError: If anything cannot be used; every error with its path.
+    """
     try:
         return structure_settings(values, RunnerSettings, "settings")
     except ConfigErrors as error:
@@ -251,9 +315,26 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise SettingsError(f"--config {path}: {error.strerror}") from None
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"--config {path}: {error}") from None
-    if "speed" in values:
-        values["speed"] = _parse_speed(str(values["speed"]))
+    for table in (values, *_sections(values.get("account", {})).values()):
+        if "speed" in table:
+            table["speed"] = _parse_speed(str(table["speed"]))
     return values
+
+
+def _sections(tables: Any) -> dict[str, dict[str, Any]]:
+    if not isinstance(tables, dict):
+        raise SettingsError(
+            f"settings.account: expected a table for each account, as in "
+            f"[account.123456], got {tables!r}"
+        )
+    sections = cast("dict[str, Any]", tables)
+    for account, section in sections.items():
+        if not isinstance(section, dict):
+            raise SettingsError(
+                f"settings.account.{account}: expected a table with that account's "
+                f"settings, got {section!r}"
+            )
+    return sections
 
 
 def secret(name: str, environ: Mapping[str, str], account: str = "") -> str | None:

@@ -48,7 +48,7 @@ from runner.recorder.ports import (
 from runner.recorder.recorder import Recorder
 from runner.settings import PREFIX, RunnerSettings, SettingsError, environment, secret
 from runner.strategy import Parameters
-from runner.supervisor import sign_of_life_file
+from runner.supervisor import Seat, sign_of_life_file
 
 log = logging.getLogger("mt5runner.app")
 
@@ -66,7 +66,11 @@ class _NotReadyError(Exception):
 
 
 def run_account(
-    settings: RunnerSettings, *, verbose: bool = False, stop: StopRequest
+    settings: RunnerSettings,
+    *,
+    verbose: bool = False,
+    stop: StopRequest,
+    seat: Seat | None = None,
 ) -> int:
     """Run the one account of *settings* until it is told to stop.
 
@@ -74,6 +78,7 @@ def run_account(
         settings: The runner's settings.
         verbose: Whether debug lines are logged too.
         stop: Through which it is told to stop.
+        seat: Its place under a supervisor; None for none.
 
     Returns:
         The exit code.
@@ -88,7 +93,7 @@ def run_account(
     began = clock.monotonic()
     try:
         store = _open_store(settings, account)
-        summary = _run(settings, account, clock, store, stop)
+        summary = _run(settings, account, clock, store, stop, seat)
     except _NotReadyError as error:
         log.error("%s", error)  # noqa: TRY400 - the message says it all
         return error.code
@@ -126,11 +131,12 @@ def _run(
     clock: Clock,
     store: StateStore,
     stop: StopRequest,
+    seat: Seat | None,
 ) -> Summary:
     recorder = open_recorder(settings, account, clock)
     ended = ""
     try:
-        summary = _run_recorded(settings, account, clock, store, stop, recorder)
+        summary = _run_recorded(settings, account, clock, store, stop, seat, recorder)
         ended = summary.reason
     except BaseException as error:
         ended = how_it_ended(error)
@@ -147,6 +153,7 @@ def _run_recorded(
     clock: Clock,
     store: StateStore,
     stop: StopRequest,
+    seat: Seat | None,
     recorder: Recorder | None,
 ) -> Summary:
     if recorder is None:
@@ -157,9 +164,12 @@ def _run_recorded(
         learn = partial(learn_through, recorder)
         discovery, host = load_plugins(settings, kept, learn)
         observe(host, recorder, lambda: recorder.problem)
-    terminal = open_terminal(settings, account, clock)
-    # Host and process id are in it so that others can say who holds the lease.
-    session = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:12]}"
+    among = 1 if seat is None else seat.among
+    terminal = open_terminal(settings, account, clock, among=among)
+    # Host and process id are in it so that others can say who holds the lease. By the
+    # mark a worker knows the lease of its predecessor, which the supervisor saw end.
+    mark = uuid.uuid4().hex[:12] if seat is None else seat.mark
+    session = f"{socket.gethostname()}:{os.getpid()}:{mark}"
     link = _make_link(
         settings, account, clock, store, session, parameters_finder(discovery)
     )

@@ -6,7 +6,7 @@ import functools
 import importlib.metadata
 import importlib.util
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,16 +67,32 @@ class Finding:
 Check = Callable[[RunnerSettings], Iterator[Finding]]
 
 
-def examine(settings: RunnerSettings) -> list[Finding]:
-    """Run every check.
+def examine(each: Sequence[RunnerSettings]) -> list[Finding]:
+    """Run every check for every account, but none twice for the same thing.
 
     Args:
-        settings: What a run would use.
+        each: What a run would use for each account.
 
     Returns:
         The findings, in order of the checks.
     """
-    return [finding for check in CHECKS for finding in check(settings)]
+    return [
+        finding
+        for check in CHECKS
+        for settings in _that_differ(each, _LOOKS_AT.get(check, ("accounts",)))
+        for finding in check(settings)
+    ]
+
+
+def _that_differ(
+    each: Sequence[RunnerSettings], names: Sequence[str]
+) -> Iterable[RunnerSettings]:
+    """Return the first of all those that have the same under *names*."""
+    first: dict[tuple[Any, ...], RunnerSettings] = {}
+    for settings in each:
+        key = tuple(getattr(settings, name) for name in names)
+        first.setdefault(key, settings)
+    return first.values()
 
 
 def check_packages(_settings: RunnerSettings) -> Iterator[Finding]:
@@ -254,13 +270,14 @@ def _judge_answer(url: str, account: str, status: int, detail: str) -> Finding:
 def check_terminal(settings: RunnerSettings) -> Iterator[Finding]:
     """Connect to the terminal and verify the account."""
     account = settings.accounts[0] if settings.accounts else "1"
+    name = f"account {account}, {settings.terminal}"
     try:
         terminal = open_terminal(settings, account, SystemClock())
         reading = terminal.connect()
     except (SettingsError, UnavailableError, ValueError) as error:
         yield Finding(
             name="terminal",
-            detail=str(error),
+            detail=f"{name}: {error}",
             remedy=(
                 "correct --feed, or the file of --symbols"
                 if settings.terminal == "paper"
@@ -273,13 +290,13 @@ def check_terminal(settings: RunnerSettings) -> Iterator[Finding]:
     kind = "demo" if reading.is_demo else "REAL MONEY"
     yield Finding(
         name="terminal",
-        detail=f"{settings.terminal}: {reading.login} on {reading.server} ({kind}), "
+        detail=f"{name}: {reading.login} on {reading.server} ({kind}), "
         f"{reading.equity:.2f} {reading.currency}",
     )
     for obstacle in terminal.adapter.obstacles:
         yield Finding(
             name="terminal",
-            detail="orders from here are not allowed",
+            detail=f"{name}: orders from here are not allowed",
             remedy=obstacle,
             code=ExitCode.USAGE,
         )
@@ -293,3 +310,11 @@ CHECKS: tuple[Check, ...] = (
     check_api,
     check_terminal,
 )
+
+_LOOKS_AT: Mapping[Check, Sequence[str]] = {
+    check_packages: (),
+    check_state_dir: ("state_dir",),
+    check_plugins: ("plugin_dirs",),
+    check_redis: ("redis_url",),
+}
+"""Settings that a check reads; each of the others reads an account's own."""

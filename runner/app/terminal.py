@@ -13,7 +13,7 @@ from runner.settings import PREFIX, RunnerSettings, SettingsError, environment, 
 
 
 def open_terminal(
-    settings: RunnerSettings, account: str, clock: Clock
+    settings: RunnerSettings, account: str, clock: Clock, *, among: int = 1
 ) -> TerminalSetup:
     """Make the terminal that the settings name.
 
@@ -21,6 +21,7 @@ def open_terminal(
         settings: The runner's settings.
         account: The account id that the server knows.
         clock: Wall clock.
+        among: Accounts that run on this machine, as far as the caller knows.
 
     Returns:
         The terminal, not yet connected to.
@@ -29,13 +30,20 @@ def open_terminal(
         SettingsError: If a setting cannot be used.
     """
     if settings.terminal == "mt5":
-        return _open_mt5(settings, account, clock)
-    from runner.app.paper import open_paper  # noqa: PLC0415 - live needs no simulator
+        return _open_mt5(settings, account, clock, among)
+    # A live runner needs no simulator, one on another process's terminal no feed.
+    if settings.paper_terminal is not None:
+        from runner.app.paper_terminal import open_paper_terminal  # noqa: PLC0415
+
+        return open_paper_terminal(settings, settings.paper_terminal, clock)
+    from runner.app.paper import open_paper  # noqa: PLC0415
 
     return open_paper(settings, account, clock)
 
 
-def _open_mt5(settings: RunnerSettings, account: str, clock: Clock) -> TerminalSetup:
+def _open_mt5(
+    settings: RunnerSettings, account: str, clock: Clock, among: int
+) -> TerminalSetup:
     try:
         module: Any = importlib.import_module("MetaTrader5")
     except ImportError:
@@ -54,6 +62,7 @@ def _open_mt5(settings: RunnerSettings, account: str, clock: Clock) -> TerminalS
         MT5Settings(
             server_zone=server_zone(settings),
             aliases=settings.symbol_aliases,
+            path_required=among > 1,
         ),
     )
     return TerminalSetup(

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import argparse
 
-from runner.cli.flags import add_common_flags, add_server_flags, load_settings
+from runner.cli.flags import (
+    add_common_flags,
+    add_server_flags,
+    load_account_settings,
+    load_settings,
+)
 from runner.exit_codes import ExitCode
 
 HELP = "check everything that a run needs; the remedy beside each failure"
@@ -17,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         dest="accounts",
         metavar="ID",
-        help="account id that the server knows",
+        help="account id that the server knows (repeatable)",
     )
     add_server_flags(parser)
     parser.add_argument("--terminal", choices=["paper", "mt5"], help="default: paper")
@@ -32,8 +37,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     from runner.app.doctor import examine
 
-    settings = load_settings(arguments)
-    findings = examine(settings)
+    # Without an account there is still much to check.
+    each = load_account_settings(arguments) or [load_settings(arguments)]
+    findings = examine(each)
     if arguments.json:
         print(json.dumps([finding.as_json() for finding in findings], indent=2))
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
@@ -59,14 +59,39 @@ def load_settings(arguments: argparse.Namespace, **more: Any) -> RunnerSettings:
     Returns:
         The settings.
     """
+    from runner.settings import environment, load
+
+    flags = _flags(arguments) | more
+    return load(flags, environment(), getattr(arguments, "config", None))
+
+
+def load_account_settings(
+    arguments: argparse.Namespace, **more: Any
+) -> Sequence[RunnerSettings]:
+    """Put flags, environment and file together for each account that runs.
+
+    Args:
+        arguments: The parsed flags; those named like a setting are taken.
+        more: Settings that the command itself decides.
+
+    Returns:
+        The settings of each account; none where no account is named.
+    """
+    from runner.account_settings import load_each
+    from runner.settings import environment
+
+    flags = _flags(arguments) | more
+    return load_each(flags, environment(), getattr(arguments, "config", None))
+
+
+def _flags(arguments: argparse.Namespace) -> dict[str, Any]:
     import attrs
 
-    from runner.settings import RunnerSettings, environment, load
+    from runner.settings import RunnerSettings
 
     names = {field.name for field in attrs.fields(RunnerSettings)}
-    flags: dict[str, Any] = {
+    return {
         name: tuple(cast("list[str]", value)) if isinstance(value, list) else value
         for name, value in vars(arguments).items()
         if name in names and value is not None and value is not False
     }
-    return load(flags | more, environment(), getattr(arguments, "config", None))

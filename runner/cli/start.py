@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 from runner.cli.flags import (
     add_common_flags,
     add_server_flags,
-    load_settings,
+    load_account_settings,
     setting,
 )
 from runner.exit_codes import ExitCode
@@ -38,6 +37,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=setting("speed"),
         metavar="N|max",
         help="paper only: market seconds per second (default: 1)",
+    )
+    parser.add_argument(
+        "--paper-terminal",
+        type=setting("paper_terminal"),
+        metavar="PORT",
+        help="paper only: use the terminal that `runner terminal` runs there",
     )
     parser.add_argument(
         "--symbols", metavar="FILE", help="paper only: JSON with symbol rules"
@@ -75,34 +80,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="where the recorder writes (default: journal in --state-dir; off: not)",
     )
+    # What a supervisor tells its worker: account, mark, number of accounts.
+    parser.add_argument("--worker", nargs=3, help=argparse.SUPPRESS)
     add_common_flags(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the account or accounts until told to stop."""
-    settings = load_settings(arguments)
-    if not settings.accounts:
-        print("runner start: name an account: --account ID", file=sys.stderr)
-        return ExitCode.USAGE
-    if len(settings.accounts) > 1 and settings.terminal == "mt5":
+    from runner.adapters.system_clock import SystemClock
+    from runner.supervisor import Seat, hold_lifeline, on_stop_signals
+
+    seat = Seat.parse(arguments.worker) if arguments.worker else None
+    more = {"accounts": (seat.account,)} if seat else {}
+    each = load_account_settings(arguments, **more)
+    if not each:
         print(
-            "runner start: each MT5 account has a terminal of its own: start one "
-            "runner per account, each with its own --config (mt5_path)",
+            "runner start: name an account: --account ID, or [account.ID] in --config",
             file=sys.stderr,
         )
         return ExitCode.USAGE
-    if len(settings.accounts) > 1:
-        from runner.adapters.system_clock import SystemClock
-        from runner.logs import set_up
-        from runner.supervisor import supervise
+    # A real terminal may hang, and then only another process can tell.
+    if seat is None and (len(each) > 1 or each[0].terminal == "mt5"):
+        from runner.supervisor.run import supervise
 
-        set_up(settings.log_format, verbose=arguments.verbose)
-        folder = Path(settings.state_dir)
-        return supervise(settings.accounts, sys.argv[1:], SystemClock(), folder)
+        names = [one.accounts[0] for one in each]
+        return supervise(
+            names, each[0], sys.argv[1:], SystemClock(), verbose=arguments.verbose
+        )
     from runner.app.account import run_account
     from runner.loop.stop import StopRequest
-    from runner.supervisor import on_stop_signals
 
     stop = StopRequest()
     on_stop_signals(stop.ask)
-    return run_account(settings, verbose=arguments.verbose, stop=stop)
+    if seat is not None:
+        hold_lifeline(stop.ask, SystemClock())
+    return run_account(each[0], verbose=arguments.verbose, stop=stop, seat=seat)

@@ -9,7 +9,7 @@ from datetime import datetime
 import attrs
 
 from runner.core.settings import EMPTY
-from runner.core.trading_state import PAUSING, Path, TradingState
+from runner.core.trading_state import PAUSING, TradingState
 
 
 class Side(enum.Enum):
@@ -90,11 +90,6 @@ class OrderIntent:
         """Whether carrying it out could raise the account's exposure."""
         return self.action is Action.OPEN
 
-    @property
-    def path(self) -> Path:
-        """How it would come to an order."""
-        return Path.ENTRY if self.increases_exposure else Path.STRATEGY_EXIT
-
 
 @attrs.frozen(slots=True)
 class Deny:
@@ -172,6 +167,8 @@ class OrderRequest:
         stop_loss_price: For PROTECT: the stop that shall stand; None for none.
         take_profit_price: For PROTECT: the target that shall stand; None for none.
         strategy: Class name of the strategy behind it.
+        placed_at: The market's time when it was approved, UTC-aware; it is looked for
+            from then on. None where that is not known.
     """
 
     token: str
@@ -186,6 +183,7 @@ class OrderRequest:
     stop_loss_price: float | None = None
     take_profit_price: float | None = None
     strategy: str = ""
+    placed_at: datetime | None = None
 
 
 class Outcome(enum.Enum):

@@ -15,7 +15,12 @@ from runner.core.account import Account
 from runner.core.orders import Denial, Deny, OrderIntent
 from runner.core.settings import TradeConfig
 from runner.core.status import PauseReason
-from runner.core.trading_state import PERMITTED, TradingState, strictest
+from runner.core.trading_state import (
+    PERMITTED,
+    OrderPath,
+    TradingState,
+    strictest,
+)
 from runner.wire.commands import Command, CommandAction
 from runner.wire.heartbeat import ServerHeartbeat
 
@@ -174,11 +179,13 @@ def judge(
         Every denial; empty when the intent is approved.
     """
     own = [Denial(HOST, deny) for deny in host]
+    is_entry = intent.increases_exposure
+    path = OrderPath.ENTRY if is_entry else OrderPath.STRATEGY_EXIT
     closed = [
         Denial(reason.source, Deny(reason.code, reason.detail, reason.state))
         for reason in reasons
-        if intent.path not in PERMITTED[reason.state]
+        if path not in PERMITTED[reason.state]
     ]
-    if not intent.increases_exposure:
+    if not is_entry:
         guards = [said for said in guards if said.deny.code != "GUARD_FAILED"]
     return (*closed, *own, *guards)

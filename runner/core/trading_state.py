@@ -44,7 +44,7 @@ class TradingState(enum.Enum):
     """The runner has stopped cleanly."""
 
 
-class Path(enum.Enum):
+class OrderPath(enum.Enum):
     """How an order comes about."""
 
     ENTRY = "entry"
@@ -55,12 +55,12 @@ class Path(enum.Enum):
     """A command or a guard demands that something is closed, cancelled, protected."""
 
 
-_EXITS = frozenset({Path.STRATEGY_EXIT, Path.RISK_EXIT})
-_RISK_ALONE = frozenset({Path.RISK_EXIT})
+_EXITS = frozenset({OrderPath.STRATEGY_EXIT, OrderPath.RISK_EXIT})
+_RISK_ALONE = frozenset({OrderPath.RISK_EXIT})
 
-PERMITTED: Mapping[TradingState, frozenset[Path]] = MappingProxyType(
+PERMITTED: Mapping[TradingState, frozenset[OrderPath]] = MappingProxyType(
     {
-        TradingState.ACTIVE: frozenset(Path),
+        TradingState.ACTIVE: frozenset(OrderPath),
         TradingState.REDUCING: _EXITS,
         TradingState.HALTED: _RISK_ALONE,
         TradingState.FLATTENING: _EXITS,

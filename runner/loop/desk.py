@@ -238,6 +238,8 @@ class OrderDesk:
         )
 
     def _place(self, request: OrderRequest) -> None:
+        if self._view.newest_tick_at is not None:
+            request = attrs.evolve(request, placed_at=self._view.now)
         try:
             self._store.put(_NAMESPACE, request.token, _write(request))
         except StateError as error:
@@ -326,16 +328,25 @@ class OrderDesk:
 
 
 def _write(request: OrderRequest) -> dict[str, Any]:
-    record = attrs.asdict(request)
-    return record | {"action": request.action.value, "side": request.side.value}
+    placed_at = request.placed_at
+    return attrs.asdict(request) | {
+        "action": request.action.value,
+        "side": request.side.value,
+        "placed_at": None if placed_at is None else placed_at.isoformat(),
+    }
 
 
 def _read(token: str, record: Any) -> OrderRequest:
     try:
-        action, side = Action(record["action"]), Side(record["side"])
-        fields: dict[str, Any] = {**record, "action": action, "side": side}
+        placed_at = record.get("placed_at")
+        fields: dict[str, Any] = {
+            **record,
+            "action": Action(record["action"]),
+            "side": Side(record["side"]),
+            "placed_at": placed_at and datetime.fromisoformat(placed_at),
+        }
         return OrderRequest(**fields)
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise StateError(
             f"order {token} on disk is damaged ({error!r}), so what is open is not "
             "known. Check the account by hand, then move the state file away"

@@ -87,6 +87,7 @@ class Ledger:
             # Before the first quote nobody knows where to begin.
             return [] if now < _FIRST_DATE else self._begin(account, now)
         if not self._losses and _money(account) == _money(self._before):
+            self._unexplained_at = None
             return []
         return self._explain(self._before)
 
@@ -120,6 +121,7 @@ class Ledger:
 
     def _explain(self, before: Account) -> list[Deal]:
         """Fetch the deals behind what differs from *before*."""
+        gap = 0.0
         for left in reversed(range(_TRIES)):
             account = self._view.account
             if account is None or self._since is None:

@@ -51,6 +51,8 @@ _QUICK: Mapping[type, Callable[[Any], str]] = {
 }
 """How the commonest values are written; an empty text means in the general way."""
 
+_quick: Callable[[Any], Callable[[Any], str] | None] = _QUICK.get
+
 
 class JournalCodec:
     """Writes values of any type that the ports use, and reads them back by type.
@@ -87,8 +89,7 @@ class JournalCodec:
             TypeError: If there is no JSON for it.
         """
         # Most readings are of these kinds, and the general way is ten times slower.
-        kind: type[Any] = type(value)
-        write = _QUICK.get(kind)
+        write = _quick(type(value))
         if write is not None and (text := write(value)):
             return text
         return _ENCODE(self._converter.unstructure(value))

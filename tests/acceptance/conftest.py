@@ -45,6 +45,7 @@ class Process:
         environ: Mapping[str, str],
         cwd: Path,
         python: str,
+        output: int | None = None,
     ) -> None:
         self.log = log
         inherited = {
@@ -55,7 +56,7 @@ class Process:
         with log.open("ab") as file:
             self.process = subprocess.Popen(
                 [python, "-P", *words],
-                stdout=file,
+                stdout=file if output is None else output,
                 stderr=subprocess.STDOUT,
                 env=inherited | {"PYTHONUNBUFFERED": "1"} | dict(environ),
                 cwd=cwd,
@@ -106,12 +107,13 @@ class Bench:
         self.processes: list[Process] = []
         self.address = ""
         self.python = sys.executable
+        self.output: int | None = None  # where commands print; None for their file
 
     def start(self, *words: str, **environ: str) -> Process:
         """Start a command such as ``-m runner start``."""
         number = len(self.processes)
         log = self.folder / f"process-{number}.log"
-        process = Process(words, log, environ, self.folder, self.python)
+        process = Process(words, log, environ, self.folder, self.python, self.output)
         self.processes.append(process)
         return process
 

@@ -437,6 +437,27 @@ def test_takeover(any_url: str) -> None:
         control.close()
 
 
+def test_a_dead_predecessor_s_lease_is_taken_over(any_url: str) -> None:
+    """Workers of one supervisor bear its mark; it starts one when the last has ended.
+
+    The fencing number is a new one all the same, and others' leases are left alone.
+    """
+    dead, new = connect(any_url, "alpha:12:x"), connect(any_url, "alpha:13:x")
+    other, away = connect(any_url, "alpha:14:y"), connect(any_url, "beta:15:x")
+    plain = connect(any_url, "alpha")
+    assert 1 == dead.acquire_lease(ACCOUNT)
+    for control in (other, away, plain):
+        assert isinstance(control.acquire_lease(ACCOUNT), LeaseHolder)
+
+    assert 2 == new.acquire_lease(ACCOUNT)
+
+    renew = Exchange(account=ACCOUNT, renew_lease=True)
+    assert new.exchange(renew).lease_held is True
+    assert dead.exchange(renew).lease_held is False
+    for control in (dead, new, other, away, plain):
+        control.close()
+
+
 def test_a_lease_that_lapsed_and_nobody_took_goes_on(any_url: str) -> None:
     """After an outage or a flush the holder is still the holder."""
     control = connect(any_url)

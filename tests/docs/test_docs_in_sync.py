@@ -13,10 +13,13 @@ from typing import Any
 
 import pytest
 
+from plugins.news_pause.settings import NewsPauseSettings
+from runner.account_settings import load_each
 from runner.cli import COMMANDS, main
 from runner.exit_codes import ExitCode
 from runner.host import hookspecs
 from runner.host.markers import PROJECT_NAME
+from runner.serde import structure_settings
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -106,6 +109,20 @@ def test_the_readme_shows_the_smallest_strategy_as_it_is() -> None:
     [shown] = _blocks(ROOT / "README.md", "python")
 
     assert file.partition("annotations\n\n")[2] == shown
+
+
+def test_each_settings_file_of_the_documentation_can_be_used(tmp_path: Path) -> None:
+    """With its sections, and with what it says to plugins."""
+    accounts: list[str] = []
+    for number, text in enumerate(_blocks(DOCS / "cli.md", "toml")):
+        file = tmp_path / f"{number}.toml"
+        file.write_text(text)
+        for settings in load_each({}, {}, str(file)):
+            accounts += settings.accounts
+            values = settings.plugins["news_pause"]
+            assert structure_settings(values, NewsPauseSettings, "").calendar
+
+    assert ["123456", "123456", "234567"] == accounts
 
 
 def _codes(source: Path) -> Iterator[str]:

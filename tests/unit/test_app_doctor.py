@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import attrs
 import pytest
 
 from runner.app.doctor import (
@@ -15,6 +16,7 @@ from runner.app.doctor import (
     check_redis,
     check_state_dir,
     check_terminal,
+    examine,
 )
 from runner.exit_codes import ExitCode
 from runner.settings import RunnerSettings
@@ -123,6 +125,42 @@ def test_the_paper_terminal_connects_and_a_wrong_feed_is_named(tmp_path):
 
     assert not finding.is_good
     assert "none.csv" in finding.detail
+
+
+def test_several_accounts_are_each_checked_and_nothing_twice(tmp_path, free_port):
+    """What they share is looked at once; terminal and key are each account's own."""
+    away = f"http://127.0.0.1:{free_port}"
+    one = RunnerSettings(accounts=("1",), state_dir=str(tmp_path), api_url=away)
+    two = attrs.evolve(one, accounts=("2",), paper_balance=5.0)
+    three = attrs.evolve(one, accounts=("3",), feed="csv:EURUSD=none.csv")
+
+    found = [finding for finding in examine([one, two, three]) if not finding.is_note]
+
+    assert [
+        ("packages", True),
+        ("state", True),
+        ("plugins", True),
+        *[("api", False)] * 3,
+        ("terminal", True),
+        ("terminal", True),
+        ("terminal", False),
+    ] == [(finding.name, finding.is_good) for finding in found]
+    details = [finding.detail for finding in found[3:]]
+    assert [f"account {number}" in details[i] for i, number in enumerate("123123")] == [
+        True
+    ] * 6
+    assert "5.00 USD" in details[4]
+
+
+def test_accounts_with_plugins_of_their_own_have_them_all_loaded(tmp_path):
+    """A broken folder of one account's section is found."""
+    (tmp_path / "broken.py").write_text("def oops(:\n")
+    one = RunnerSettings(accounts=("1",), state_dir=str(tmp_path / "state"))
+    two = attrs.evolve(one, accounts=("2",), plugin_dirs=(str(tmp_path),))
+
+    codes = {finding.code for finding in examine([one, two])}
+
+    assert ExitCode.PLUGIN in codes
 
 
 def test_a_finding_is_one_line_and_one_object():

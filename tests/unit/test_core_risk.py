@@ -13,7 +13,7 @@ from runner.core.orders import Action, Denial, Deny, OrderIntent, Side
 from runner.core.risk import Situation, judge, pause_reasons, trading_state
 from runner.core.settings import TradeConfig
 from runner.core.status import PauseReason
-from runner.core.trading_state import PERMITTED, Path, TradingState
+from runner.core.trading_state import PERMITTED, OrderPath, TradingState
 from runner.wire.commands import Command, CommandAction
 from runner.wire.heartbeat import ServerHeartbeat
 
@@ -78,8 +78,8 @@ def test_each_restriction_alone_allows_exits_only(name):
     reasons = pause_reasons(attrs.evolve(CLEAR, **RESTRICTIONS[name]))
 
     assert any(name in (reason.source, reason.code) for reason in reasons)
-    assert Path.ENTRY not in PERMITTED[trading_state(reasons)]
-    assert Path.RISK_EXIT in PERMITTED[trading_state(reasons)]
+    assert OrderPath.ENTRY not in PERMITTED[trading_state(reasons)]
+    assert OrderPath.RISK_EXIT in PERMITTED[trading_state(reasons)]
 
 
 @given(st.sets(st.sampled_from(sorted(RESTRICTIONS)), min_size=2))

@@ -1,6 +1,7 @@
 """Money on the simulated account: profit, margin, conversion, swap.
 
-Tags name where a rule is from: [D] official documentation, [K] general knowledge.
+The mark ``behaviour`` names the section and the source of a rule; see
+``test_mt5_simulator_behaviour.py``.
 """
 
 from __future__ import annotations
@@ -60,8 +61,9 @@ def opened(
     return held[0]
 
 
+@pytest.mark.behaviour("8", "K")
 def test_fresh_account_is_its_deposit() -> None:
-    """Nothing floats: equity is the balance, the margin level 0.0 [K]."""
+    """Nothing floats: equity is the balance, the margin level 0.0."""
     info = account(make("EURUSD", balance=2500.0, login=9, leverage=30))
 
     assert (2500.0, 2500.0, 0.0, 2500.0, 0.0) == (
@@ -80,13 +82,15 @@ def test_fresh_account_is_its_deposit() -> None:
     )
 
 
+@pytest.mark.behaviour("8", "D")
 def test_netting_account_says_so() -> None:
-    """The margin_mode of a netting account is 0 [D]."""
+    """The margin_mode of a netting account is 0."""
     assert 0 == account(make("EURUSD", hedging=False)).margin_mode
 
 
+@pytest.mark.behaviour("8", "K")
 def test_open_position_floats() -> None:
-    """Equity is balance, credit, profit and swap; free margin is what is left [K]."""
+    """Equity is balance, credit, profit and swap; free margin is what is left."""
     terminal = make("EURUSD")
     opened(terminal, "EURUSD")
     terminal.quote("EURUSD", 1.1051, 1.1052, NOON)
@@ -98,6 +102,7 @@ def test_open_position_floats() -> None:
     assert info.margin_level == pytest.approx(10_500 / 1100.1 * 100)
 
 
+@pytest.mark.behaviour("5", "D")
 @pytest.mark.parametrize(
     ("symbol", "others", "volume", "expected"),
     [
@@ -113,12 +118,13 @@ def test_open_position_floats() -> None:
 def test_spread_is_the_first_loss(
     symbol: str, others: tuple[str, ...], volume: float, expected: float
 ) -> None:
-    """Profit arises in the symbol's profit currency and is converted [D]."""
+    """Profit arises in the symbol's profit currency and is converted."""
     terminal = make(symbol, *others)
 
     assert opened(terminal, symbol, volume).profit == pytest.approx(expected, abs=0.01)
 
 
+@pytest.mark.behaviour("5", "D")
 @pytest.mark.parametrize(
     ("symbol", "others", "options", "expected"),
     [
@@ -142,7 +148,7 @@ def test_spread_is_the_first_loss(
 def test_margin_follows_the_kind_of_symbol(
     symbol: str, others: tuple[str, ...], options: dict[str, Any], expected: float
 ) -> None:
-    """The formulas of the documentation, converted to the account's currency [D]."""
+    """The formulas of the documentation, converted to the account's currency."""
     terminal = make(symbol, *others, **options)
     tick = terminal.symbol_info_tick(symbol)
     assert tick is not None
@@ -155,8 +161,9 @@ def test_margin_follows_the_kind_of_symbol(
     assert calculated == margin
 
 
+@pytest.mark.behaviour("5", "D")
 def test_futures_count_in_ticks() -> None:
-    """Profit by tick value, margin the fixed initial one [D]."""
+    """Profit by tick value, margin the fixed initial one."""
     future = {
         "trade_calc_mode": 1,
         "digits": 2,
@@ -176,8 +183,137 @@ def test_futures_count_in_ticks() -> None:
     assert 100.0 == terminal.order_calc_profit(0, "ES", 1.0, 5000.0, 5002.0)
 
 
+@pytest.mark.behaviour("5", "D")
+@pytest.mark.parametrize(
+    ("fields", "margin", "profit"),
+    [
+        # FOREX_NO_LEVERAGE, CFD, CFDINDEX, EXCH_STOCKS, EXCH_FUTURES
+        ({"trade_calc_mode": 5, "trade_contract_size": 10.0}, 30.0, 15.0),
+        ({"trade_calc_mode": 2, "trade_contract_size": 10.0}, 3_000.0, 15.0),
+        (
+            {
+                "trade_calc_mode": 3,
+                "trade_contract_size": 10.0,
+                "trade_tick_size": 0.5,
+                "trade_tick_value": 0.1,
+            },
+            600.0,
+            15.0,
+        ),
+        ({"trade_calc_mode": 32, "trade_contract_size": 10.0}, 3_000.0, 15.0),
+        (
+            {
+                "trade_calc_mode": 33,
+                "trade_contract_size": 1.0,
+                "trade_tick_size": 0.25,
+                "trade_tick_value": 5.0,
+                "margin_initial": 400.0,
+            },
+            1_200.0,
+            30.0,
+        ),
+    ],
+)
+def test_kind_of_symbol_decides_the_money(
+    fields: dict[str, Any], margin: float, profit: float
+) -> None:
+    """Three lots bought at 100 and sold at 100.5, without leverage."""
+    made = {"digits": 2, "currency_profit": "USD", **fields}
+    terminal = SimulatedTerminal(symbols={"MADE": made})
+    terminal.initialize()
+
+    assert margin == terminal.order_calc_margin(0, "MADE", 3.0, 100.0)
+    assert profit == terminal.order_calc_profit(0, "MADE", 3.0, 100.0, 100.5)
+    assert -profit == terminal.order_calc_profit(1, "MADE", 3.0, 100.0, 100.5)
+
+
+@pytest.mark.behaviour("5", "D")
+def test_leverage_divides_the_margin_where_the_kind_has_it() -> None:
+    """FOREX and CFDLEVERAGE do, CFD does not."""
+    margins = []
+    for leverage in (1, 100):
+        for kind in (0, 4, 2):
+            fields = {"trade_calc_mode": kind}
+            terminal = make("XAUUSD", fields=fields, leverage=leverage)
+            margins.append(terminal.order_calc_margin(0, "XAUUSD", 1.0, 2000.0))
+
+    assert [100.0, 200_000.0, 200_000.0, 1.0, 2000.0, 200_000.0] == margins
+
+
+@pytest.mark.behaviour("5", "F")
+def test_gold_moves_a_hundred_dollars_a_lot() -> None:
+    """trade_tick_value / trade_tick_size is what a price of 1.0 brings: 0.1 / 0.001."""
+    terminal = make("XAUUSD", fields={"digits": 3})
+
+    info = terminal.symbol_info("XAUUSD")
+
+    assert info is not None
+    assert (0.001, 100.0) == (
+        info.trade_tick_size,
+        round(info.trade_tick_value / info.trade_tick_size, 6),
+    )
+    assert 100.0 == terminal.order_calc_profit(0, "XAUUSD", 1.0, 2000.0, 2001.0)
+
+
+@pytest.mark.behaviour("5", "D")
+@pytest.mark.parametrize("symbol", ["EURUSD", "USDJPY", "GER40"])
+def test_tick_value_is_the_money_of_a_tick(symbol: str) -> None:
+    """Of one lot, in account currency; trade_tick_value is trade_tick_value_profit."""
+    terminal = make(symbol, "EURUSD") if symbol != "EURUSD" else make(symbol)
+    info = terminal.symbol_info(symbol)
+    assert info is not None
+    higher = info.ask + 1000 * info.trade_tick_size
+
+    gained = terminal.order_calc_profit(0, symbol, 1.0, info.ask, higher)
+
+    assert gained == pytest.approx(1000 * info.trade_tick_value, abs=0.01)
+    assert info.trade_tick_value == info.trade_tick_value_profit
+
+
+@pytest.mark.behaviour("8", "D")
+def test_positions_of_one_side_add_their_margins() -> None:
+    """Each at the price at which it was opened."""
+    terminal = make("EURUSD")
+    opened(terminal, "EURUSD", 1.0)
+    terminal.quote("EURUSD", 1.2, 1.2001, NOON)
+    opened(terminal, "EURUSD", 2.0)
+
+    assert account(terminal).margin == pytest.approx(1100.1 + 2400.2, abs=0.01)
+
+
+@pytest.mark.behaviour("8", "D")
+def test_netting_margin_is_of_what_is_left() -> None:
+    """An opposite deal needs none of its own, and frees its part."""
+    terminal = make("EURUSD", hedging=False, balance=2000.0)
+    request = {"action": 1, "symbol": "EURUSD", "type": 1}
+    opened(terminal, "EURUSD", 1.5)
+
+    terminal.order_send({**request, "volume": 0.5})
+    assert account(terminal).margin == pytest.approx(1100.1, abs=0.01)
+    terminal.order_send({**request, "volume": 2.0})
+    assert account(terminal).margin == pytest.approx(1100.0, abs=0.01)
+
+
+@pytest.mark.behaviour("8", "K")
+def test_margin_call_closes_nothing() -> None:
+    """Between the margin call and the stop-out positions stay, but none is added."""
+    terminal = make("EURUSD", balance=1200.0, margin_call=100.0, stop_out=50.0)
+    opened(terminal, "EURUSD")
+
+    terminal.quote("EURUSD", 1.0951, 1.0952, NOON)
+
+    level = account(terminal).margin_level
+    assert 50.0 < level < 100.0
+    assert 1 == terminal.positions_total()
+    request = {"action": 1, "symbol": "EURUSD", "volume": 0.01, "type": 0}
+    refused = terminal.order_send(request)
+    assert refused is not None
+    assert 10019 == refused.retcode
+
+
+@pytest.mark.behaviour("5", "D")
 def test_opposite_positions_cover_each_other() -> None:
-    """Hedged lots cost margin_hedged, by default nothing; the rest its margin [D]."""
+    """Hedged lots cost margin_hedged, by default nothing; the rest its margin."""
     terminal = make("EURUSD")
     opened(terminal, "EURUSD", 1.0)
     opened(terminal, "EURUSD", 0.4, side=1)
@@ -185,8 +321,9 @@ def test_opposite_positions_cover_each_other() -> None:
     assert account(terminal).margin == pytest.approx(0.6 * 1100.1, abs=0.01)
 
 
+@pytest.mark.behaviour("5", "D")
 def test_hedged_margin_is_charged_once_for_both_sides() -> None:
-    """A margin_hedged of the contract size costs one leg [D]."""
+    """A margin_hedged of the contract size costs one leg."""
     terminal = make("EURUSD", fields={"margin_hedged": 100_000.0})
     opened(terminal, "EURUSD", 1.0)
     opened(terminal, "EURUSD", 1.0, side=1)
@@ -194,8 +331,9 @@ def test_hedged_margin_is_charged_once_for_both_sides() -> None:
     assert account(terminal).margin == pytest.approx(1100.05, abs=0.01)
 
 
+@pytest.mark.behaviour("5", "D")
 def test_larger_leg_may_count_instead() -> None:
-    """With margin_hedged_use_leg the dearer side is the margin [D]."""
+    """With margin_hedged_use_leg the dearer side is the margin."""
     terminal = make("EURUSD", fields={"margin_hedged_use_leg": True})
     opened(terminal, "EURUSD", 1.0)
     opened(terminal, "EURUSD", 0.4, side=1)
@@ -203,8 +341,9 @@ def test_larger_leg_may_count_instead() -> None:
     assert 1100.1 == account(terminal).margin
 
 
+@pytest.mark.behaviour("5", "D")
 def test_tick_value_differs_for_profit_and_loss() -> None:
-    """A gain is sold at one by the ask, a loss bought at one by the bid [D].
+    """A gain is sold at one by the ask, a loss bought at one by the bid.
 
     The figures are a real broker's: EURUSD 1.17408 / 1.17433 on a EUR account.
     """
@@ -261,9 +400,10 @@ def test_rate_may_be_given_with_the_symbols() -> None:
     assert -12.5 == opened(terminal, "EURGBP").profit
 
 
+@pytest.mark.behaviour("5", "D")
 @pytest.mark.parametrize("side", [0, 1])
 def test_calculated_profit_is_the_profit(side: int) -> None:
-    """order_calc_profit and the position agree [D]."""
+    """order_calc_profit and the position agree."""
     terminal = make("EURUSD")
     held = opened(terminal, "EURUSD", side=side)
     terminal.quote("EURUSD", 1.1234, 1.1236, NOON)
@@ -274,17 +414,19 @@ def test_calculated_profit_is_the_profit(side: int) -> None:
     )
 
 
+@pytest.mark.behaviour("3", "D")
 @pytest.mark.parametrize(
     ("args", "code"), [((2, "EURUSD", 1.0, 1.1), -2), ((0, "NOSUCH", 1.0, 1.1), -4)]
 )
 def test_calculation_refuses_what_it_cannot(args: tuple[Any, ...], code: int) -> None:
-    """Only BUY and SELL, only known symbols [D]."""
+    """Only BUY and SELL, only known symbols."""
     terminal = make("EURUSD")
 
     assert terminal.order_calc_margin(*args) is None
     assert code == terminal.last_error()[0]
 
 
+@pytest.mark.behaviour("8", "D")
 @pytest.mark.parametrize(
     ("days", "nights"),
     [
@@ -296,7 +438,7 @@ def test_calculation_refuses_what_it_cannot(args: tuple[Any, ...], code: int) ->
     ],
 )
 def test_swap_accrues_at_the_servers_midnight(days: int, nights: int) -> None:
-    """One swap a night from Monday to Friday, three on Wednesday [D]."""
+    """One swap a night from Monday to Friday, three on Wednesday."""
     terminal = make("EURUSD", fields={"swap_long": -8.0})
     opened(terminal, "EURUSD")
 
@@ -319,6 +461,7 @@ def test_midnight_is_the_servers() -> None:
     assert [-8.0] == [held.swap for held in terminal.positions_get() or ()]
 
 
+@pytest.mark.behaviour("8", "D")
 @pytest.mark.parametrize(
     ("mode", "swap", "expected"),
     [
@@ -332,7 +475,7 @@ def test_midnight_is_the_servers() -> None:
     ],
 )
 def test_swap_modes(mode: int, swap: float, expected: float) -> None:
-    """Points, money of several currencies, yearly interest of the position [D]."""
+    """Points, money of several currencies, yearly interest of the position."""
     terminal = make("EURUSD", fields={"swap_long": swap, "swap_mode": mode})
     opened(terminal, "EURUSD")
 
@@ -342,8 +485,9 @@ def test_swap_modes(mode: int, swap: float, expected: float) -> None:
     assert held.swap == pytest.approx(expected, abs=0.006)
 
 
+@pytest.mark.behaviour("8", "D")
 def test_swap_is_realised_with_the_position() -> None:
-    """The closing deal carries it; part of the volume carries its part [D]."""
+    """The closing deal carries it; part of the volume carries its part."""
     terminal = make("EURUSD", fields={"swap_long": -8.0})
     ticket = opened(terminal, "EURUSD").ticket
     terminal.quote("EURUSD", 1.1, 1.1001, NOON + timedelta(days=1))
@@ -359,8 +503,9 @@ def test_swap_is_realised_with_the_position() -> None:
     assert 10_000 - 8.0 - 10.0 == account(terminal).balance
 
 
+@pytest.mark.behaviour("8", "K")
 def test_balance_is_the_sum_of_the_deals() -> None:
-    """Profit, swap, commission and fee of all deals make the balance [K]."""
+    """Profit, swap, commission and fee of all deals make the balance."""
     terminal = make("EURUSD", "XAUUSD", commission=3.5)
     for number in range(6):
         symbol = ("EURUSD", "XAUUSD")[number % 2]
@@ -392,8 +537,9 @@ def test_lowest_equity_is_remembered() -> None:
     assert 10_000 - 1010.0 == terminal.account.equity_low
 
 
+@pytest.mark.behaviour("6", "F")
 def test_server_clock_may_be_another() -> None:
-    """Some servers keep UTC, some another zone [F]."""
+    """Some servers keep UTC, some another zone."""
     terminal = make("EURUSD", server_zone=ServerZone.parse("UTC+3"))
 
     tick = terminal.symbol_info_tick("EURUSD")

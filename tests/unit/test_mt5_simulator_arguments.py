@@ -1,7 +1,7 @@
 """What the simulated module accepts as arguments, and how it refuses the rest.
 
-Tags name where a rule is from: [W] read in the real wheel, [T] measured, [D] official
-documentation, [F] field reports, [I] inference, [K] general knowledge.
+The mark ``behaviour`` names the section and the source of a rule; see
+``test_mt5_simulator_behaviour.py``.
 """
 
 from __future__ import annotations
@@ -35,19 +35,21 @@ def market(**fields: Any) -> dict[str, Any]:
     return {**request, **fields}
 
 
+@pytest.mark.behaviour("1", "W")
 @pytest.mark.parametrize("field", ["volume", "price", "stoplimit", "sl", "tp"])
 @pytest.mark.parametrize("value", [1, 0, None, "1.0", np.int64(1)])
 def test_price_and_volume_fields_must_be_float(
     terminal: SimulatedTerminal, field: str, value: object
 ) -> None:
-    """volume=1 or sl=0 is None with (-2, 'Invalid "volume" argument') [W]."""
+    """volume=1 or sl=0 is None with (-2, 'Invalid "volume" argument')."""
     assert terminal.order_send(market(**{field: value})) is None
     assert (-2, f'Invalid "{field}" argument') == terminal.last_error()
     assert 0 == terminal.positions_total()
 
 
+@pytest.mark.behaviour("1", "W")
 def test_numpy_floats_are_floats(terminal: SimulatedTerminal) -> None:
-    """A numpy.float64 is accepted: it is a subclass of float [W]."""
+    """A numpy.float64 is accepted: it is a subclass of float."""
     result = terminal.order_send(market(volume=np.float64(0.1), sl=np.float64(1.09)))
 
     assert result is not None
@@ -55,6 +57,7 @@ def test_numpy_floats_are_floats(terminal: SimulatedTerminal) -> None:
     assert float is type(result.request.volume)
 
 
+@pytest.mark.behaviour("1", "W")
 @pytest.mark.parametrize(
     "field",
     [
@@ -74,13 +77,14 @@ def test_numpy_floats_are_floats(terminal: SimulatedTerminal) -> None:
 def test_integer_fields_must_be_int(
     terminal: SimulatedTerminal, field: str, value: object
 ) -> None:
-    """Whole numbers must be Python's own; numpy.int64 is refused [W]."""
+    """Whole numbers must be Python's own; numpy.int64 is refused."""
     assert terminal.order_send(market(**{field: value})) is None
     assert (-2, f'Invalid "{field}" argument') == terminal.last_error()
 
 
+@pytest.mark.behaviour("1", "W")
 def test_enums_and_booleans_are_ints(terminal: SimulatedTerminal) -> None:
-    """IntEnum and bool pass as int [W]."""
+    """IntEnum and bool pass as int."""
 
     class Type(enum.IntEnum):
         BUY = 0
@@ -91,28 +95,31 @@ def test_enums_and_booleans_are_ints(terminal: SimulatedTerminal) -> None:
     assert 10009 == result.retcode
 
 
+@pytest.mark.behaviour("1", "W", "T")
 @pytest.mark.parametrize("field", ["magic", "position", "deviation", "order"])
 def test_negative_number_is_a_system_error(
     terminal: SimulatedTerminal, field: str
 ) -> None:
-    """A negative magic raises SystemError with an OverflowError behind it [W+T]."""
+    """A negative magic raises SystemError with an OverflowError behind it."""
     with pytest.raises(SystemError, match="exception set") as caught:
         terminal.order_send(market(**{field: -1}))
     assert isinstance(caught.value.__cause__, OverflowError)
 
 
+@pytest.mark.behaviour("1", "W", "T")
 @pytest.mark.parametrize(("field", "limit"), [("action", 2**32), ("magic", 2**64)])
 def test_number_too_large_is_a_system_error(
     terminal: SimulatedTerminal, field: str, limit: int
 ) -> None:
-    """What does not fit the field's bits raises SystemError [W+T]."""
+    """What does not fit the field's bits raises SystemError."""
     with pytest.raises(SystemError, match="exception set"):
         terminal.order_send(market(**{field: limit}))
 
 
+@pytest.mark.behaviour("1", "W", "T")
 @pytest.mark.parametrize("field", ["comment", "symbol"])
 def test_text_holds_29_units(terminal: SimulatedTerminal, field: str) -> None:
-    """30 UTF-16 units are refused on this side, 29 are not [W,T]."""
+    """30 UTF-16 units are refused on this side, 29 are not."""
     terminal.order_send(market(**{field: "x" * 29}))
     assert 1 == terminal.last_error()[0]
 
@@ -120,18 +127,20 @@ def test_text_holds_29_units(terminal: SimulatedTerminal, field: str) -> None:
     assert (-2, f'Invalid "{field}" argument') == terminal.last_error()
 
 
+@pytest.mark.behaviour("1", "T")
 def test_an_emoji_is_two_units(terminal: SimulatedTerminal) -> None:
-    """The limit counts UTF-16 units, not characters [T]."""
+    """The limit counts UTF-16 units, not characters."""
     assert 2 == utf16_length("🙂")
     assert terminal.order_send(market(comment="🙂" * 15)) is None
     assert terminal.order_send(market(comment="🙂" * 14)) is not None
 
 
+@pytest.mark.behaviour("1", "W")
 @pytest.mark.parametrize("name", ["order_send", "order_check"])
 def test_request_is_one_dictionary_or_keywords(
     terminal: SimulatedTerminal, name: str
 ) -> None:
-    """A positional dictionary together with keywords is refused [W]."""
+    """A positional dictionary together with keywords is refused."""
     function = getattr(terminal, name)
 
     assert function(**market()) is not None
@@ -140,19 +149,21 @@ def test_request_is_one_dictionary_or_keywords(
     assert (-2, "Unnamed arguments not allowed") == terminal.last_error()
 
 
+@pytest.mark.behaviour("1", "W")
 @pytest.mark.parametrize("args", [([],), ("x",), ({}, {})])
 def test_request_that_is_no_dictionary_is_refused(
     terminal: SimulatedTerminal, args: tuple[Any, ...]
 ) -> None:
-    """Anything else than one dictionary is (-2, ...) [W]."""
+    """Anything else than one dictionary is (-2, ...)."""
     assert terminal.order_send(*args) is None
     assert -2 == terminal.last_error()[0]
 
 
+@pytest.mark.behaviour("9", "W")
 def test_unknown_keys_are_ignored_and_missing_ones_are_zero(
     terminal: SimulatedTerminal,
 ) -> None:
-    """A misspelt field is ignored; the echo shows the defaults [W]."""
+    """A misspelt field is ignored; the echo shows the defaults."""
     result = terminal.order_send(market(stop_loss=1.09))
 
     assert result is not None
@@ -165,6 +176,7 @@ def test_unknown_keys_are_ignored_and_missing_ones_are_zero(
     )
 
 
+@pytest.mark.behaviour("2", "W")
 @pytest.mark.parametrize(
     ("named", "text"),
     [
@@ -180,22 +192,24 @@ def test_unknown_keys_are_ignored_and_missing_ones_are_zero(
 def test_initialize_refuses_wrong_types(
     terminal: SimulatedTerminal, named: dict[str, Any], text: str
 ) -> None:
-    """A login given as text is False with (-2, ...), never an exception [W]."""
+    """A login given as text is False with (-2, ...), never an exception."""
     assert terminal.initialize(**named) is False
     assert (-2, text) == terminal.last_error()
 
 
+@pytest.mark.behaviour("2", "W")
 def test_initialize_takes_one_path_and_ignores_unknown_keywords(
     terminal: SimulatedTerminal,
 ) -> None:
-    """A typing error among the keywords passes unseen [W]."""
+    """A typing error among the keywords passes unseen."""
     assert terminal.initialize("C:\\terminal64.exe", lgoin=9) is True
     assert terminal.initialize("a", "b") is False
     assert -2 == terminal.last_error()[0]
 
 
+@pytest.mark.behaviour("2", "W")
 def test_login_takes_login_password_server_in_this_order() -> None:
-    """The built-in docstring has the order wrong [W]."""
+    """The built-in docstring has the order wrong."""
     terminal = SimulatedTerminal(login=5, password="secret", server="Demo")
     terminal.initialize(login=5, password="secret", server="Demo")
 
@@ -204,6 +218,7 @@ def test_login_takes_login_password_server_in_this_order() -> None:
     assert (-6, "Terminal: Authorization failed") == terminal.last_error()
 
 
+@pytest.mark.behaviour("2", "W")
 @pytest.mark.parametrize(
     "named",
     [
@@ -214,7 +229,7 @@ def test_login_takes_login_password_server_in_this_order() -> None:
     ],
 )
 def test_wrong_account_is_not_authorised(named: dict[str, Any]) -> None:
-    """A refused authorisation is (-6, ...), and there is no connection then [W]."""
+    """A refused authorisation is (-6, ...), and there is no connection then."""
     terminal = SimulatedTerminal(login=5, password="secret")
 
     assert terminal.initialize(**{"password": "", **named}) is False
@@ -222,6 +237,7 @@ def test_wrong_account_is_not_authorised(named: dict[str, Any]) -> None:
     assert terminal.account_info() is None
 
 
+@pytest.mark.behaviour("1", "W", "T")
 @pytest.mark.parametrize(
     ("name", "args"),
     [
@@ -235,16 +251,17 @@ def test_wrong_account_is_not_authorised(named: dict[str, Any]) -> None:
 def test_wrong_type_in_a_parsed_argument_is_a_system_error(
     terminal: SimulatedTerminal, name: str, args: tuple[Any, ...]
 ) -> None:
-    """Timeframe, count and prices of copy_* and order_calc_*: SystemError [W+T]."""
+    """Timeframe, count and prices of copy_* and order_calc_*: SystemError."""
     with pytest.raises(SystemError, match="exception set") as caught:
         getattr(terminal, name)(*args)
     assert isinstance(caught.value.__cause__, TypeError)
 
 
+@pytest.mark.behaviour("1", "W")
 def test_numpy_ints_are_fine_where_arguments_are_parsed(
     terminal: SimulatedTerminal,
 ) -> None:
-    """Through __index__ numpy's ints pass as timeframe and count [W]."""
+    """Through __index__ numpy's ints pass as timeframe and count."""
     numbers: tuple[Any, ...] = (np.int32(1), np.int64(0), np.int8(1))
 
     rates = terminal.copy_rates_from_pos("EURUSD", *numbers)
@@ -253,52 +270,58 @@ def test_numpy_ints_are_fine_where_arguments_are_parsed(
     assert 1 == len(rates)
 
 
+@pytest.mark.behaviour("6", "W")
 @pytest.mark.parametrize(
     "date", [np.int64(1768000000), np.datetime64("2026-01-15"), "2026-01-15", None]
 )
 def test_dates_are_numbers_or_datetimes(
     terminal: SimulatedTerminal, date: object
 ) -> None:
-    """numpy.int64 and numpy.datetime64 are refused with -2 [W]."""
+    """numpy.int64 and numpy.datetime64 are refused with -2."""
     assert terminal.copy_rates_from("EURUSD", 1, date, 1) is None
     assert -2 == terminal.last_error()[0]
     assert terminal.history_deals_get(date, NOON) is None
     assert -2 == terminal.last_error()[0]
 
 
+@pytest.mark.behaviour("6", "W")
 def test_date_may_be_a_float(terminal: SimulatedTerminal) -> None:
-    """A float, also numpy's, is a date [W]."""
+    """A float, also numpy's, is a date."""
     later = (NOON + timedelta(days=1)).timestamp()
 
     assert terminal.copy_rates_from("EURUSD", 1, np.float64(later), 1) is not None
     assert terminal.history_deals_total(1.0, later) == 1
 
 
+@pytest.mark.behaviour("6", "W")
 def test_naive_date_is_read_in_the_zone_of_this_machine(
     terminal: SimulatedTerminal,
 ) -> None:
-    """datetime.timestamp() decides, as in the real module [W]."""
+    """datetime.timestamp() decides, as in the real module."""
     aware = datetime(2026, 1, 16, tzinfo=UTC)
     naive = aware.astimezone().replace(tzinfo=None)
 
     assert terminal.history_deals_get(1, aware) == terminal.history_deals_get(1, naive)
 
 
+@pytest.mark.behaviour("6", "W")
 def test_zero_is_the_beginning(terminal: SimulatedTerminal) -> None:
-    """The widely used history_deals_get(0, ...) happens to work [W]."""
+    """The widely used history_deals_get(0, ...) happens to work."""
     deals = terminal.history_deals_get(0, 2**31 - 1)
 
     assert deals is not None
     assert 1 == len(deals)
 
 
+@pytest.mark.behaviour("6", "W")
 def test_date_beyond_2038_wraps(terminal: SimulatedTerminal) -> None:
-    """Dates are stored in 32 bits: the year 2050 lies before 1970 [W]."""
+    """Dates are stored in 32 bits: the year 2050 lies before 1970."""
     far = int(datetime(2050, 1, 1, tzinfo=UTC).timestamp())
 
     assert () == terminal.history_deals_get(1, far)
 
 
+@pytest.mark.behaviour("1", "W")
 @pytest.mark.parametrize(
     ("args", "named"),
     [
@@ -312,16 +335,17 @@ def test_date_beyond_2038_wraps(terminal: SimulatedTerminal) -> None:
 def test_history_takes_two_dates_or_ticket_or_position(
     terminal: SimulatedTerminal, args: tuple[Any, ...], named: dict[str, Any]
 ) -> None:
-    """date_from= and date_to= are not understood: (-2, 'Invalid arguments') [W]."""
+    """date_from= and date_to= are not understood: (-2, 'Invalid arguments')."""
     assert terminal.history_deals_get(*args, **named) is None
     assert (-2, "Invalid arguments") == terminal.last_error()
     assert terminal.history_orders_get(*args, **named) is None
 
 
+@pytest.mark.behaviour("1", "W")
 def test_ticket_wins_over_symbol_and_symbol_over_group(
     terminal: SimulatedTerminal,
 ) -> None:
-    """The first of ticket, symbol, group that is there counts [W]."""
+    """The first of ticket, symbol, group that is there counts."""
     result = terminal.order_send(market())
     assert result is not None
 
@@ -334,22 +358,25 @@ def test_ticket_wins_over_symbol_and_symbol_over_group(
     assert () == terminal.positions_get(group="GBP*")
 
 
+@pytest.mark.behaviour("1", "W")
 def test_none_is_no_filter(terminal: SimulatedTerminal) -> None:
-    """None is never accepted: positions_get(symbol=None) is None [W]."""
+    """None is never accepted: positions_get(symbol=None) is None."""
     assert terminal.positions_get(symbol=None) is None
     assert (-2, 'Invalid "symbol" argument') == terminal.last_error()
 
 
+@pytest.mark.behaviour("3", "W")
 def test_symbols_get_is_false_for_a_bad_argument_and_none_without_connection(
     terminal: SimulatedTerminal,
 ) -> None:
-    """False on a bad argument, None on an IPC error [W]."""
+    """False on a bad argument, None on an IPC error."""
     assert terminal.symbols_get(group=5) is False
     assert terminal.symbols_get("*USD*", "x") is False
     terminal.shutdown()
     assert terminal.symbols_get() is None
 
 
+@pytest.mark.behaviour("5", "W")
 @pytest.mark.parametrize(
     ("group", "expected"),
     [
@@ -368,16 +395,17 @@ def test_symbols_get_is_false_for_a_bad_argument_and_none_without_connection(
     ],
 )
 def test_group_is_a_list_of_masks(group: str, expected: set[str]) -> None:
-    """Left to right, ``*`` only, case counts, a matching ``!mask`` ends it [W]."""
+    """Left to right, ``*`` only, case counts, a matching ``!mask`` ends it."""
     symbols = ("EURUSD", "EURGBP", "GBPUSD")
 
     assert expected == {name for name in symbols if in_group(group, name)}
 
 
+@pytest.mark.behaviour("3", "W")
 def test_last_error_is_reset_by_every_call_but_not_by_asking(
     terminal: SimulatedTerminal,
 ) -> None:
-    """Each function sets (1, 'Success') at its entry [W]."""
+    """Each function sets (1, 'Success') at its entry."""
     terminal.symbol_info("NOSUCH")
     assert (-4, "Terminal: Not found") == terminal.last_error()
     assert (-4, "Terminal: Not found") == terminal.last_error()
@@ -386,8 +414,9 @@ def test_last_error_is_reset_by_every_call_but_not_by_asking(
     assert (1, "Success") == terminal.last_error()
 
 
+@pytest.mark.behaviour("3", "W")
 def test_nothing_found_is_no_error(terminal: SimulatedTerminal) -> None:
-    """No positions is () with (1, 'Success'), also for an unknown ticket [W]."""
+    """No positions is () with (1, 'Success'), also for an unknown ticket."""
     for found in (
         terminal.positions_get(),
         terminal.positions_get(ticket=9),
@@ -400,8 +429,9 @@ def test_nothing_found_is_no_error(terminal: SimulatedTerminal) -> None:
         assert (1, "Success") == terminal.last_error()
 
 
+@pytest.mark.behaviour("3", "F")
 def test_unknown_symbol_has_its_codes(terminal: SimulatedTerminal) -> None:
-    """symbol_info: -4; copy_rates of a symbol unknown or not watched: -1 [F]."""
+    """symbol_info: -4; copy_rates of a symbol unknown or not watched: -1."""
     assert terminal.symbol_info("NOSUCH") is None
     assert (-4, "Terminal: Not found") == terminal.last_error()
     assert terminal.symbol_info_tick("NOSUCH") is None
@@ -413,8 +443,9 @@ def test_unknown_symbol_has_its_codes(terminal: SimulatedTerminal) -> None:
         assert (-1, "Terminal: Call failed") == terminal.last_error()
 
 
+@pytest.mark.behaviour("2", "W")
 def test_without_connection_every_call_fails_and_version_is_empty() -> None:
-    """Before initialize: None or False and -10004; version is (0, 0, '') [W]."""
+    """Before initialize: None or False and -10004; version is (0, 0, '')."""
     terminal = SimulatedTerminal()
 
     assert terminal.account_info() is None
@@ -427,8 +458,9 @@ def test_without_connection_every_call_fails_and_version_is_empty() -> None:
     assert (1, "Success") == terminal.last_error()
 
 
+@pytest.mark.behaviour("2", "W")
 def test_shutdown_only_lets_go(terminal: SimulatedTerminal) -> None:
-    """The terminal keeps running: positions are there after the next initialize [W]."""
+    """The terminal keeps running: positions are there after the next initialize."""
     terminal.order_send(market())
     terminal.shutdown()
     terminal.initialize()

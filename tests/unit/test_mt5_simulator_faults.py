@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from runner.adapters.feeds.synthetic import EPOCH, SyntheticFeed
+from runner.adapters.mt5_simulator.driver import BarDriver
+from runner.adapters.mt5_simulator.errors import COMMENTS, TEXTS
 from runner.adapters.mt5_simulator.faults import (
     Answer,
+    Delay,
     Disconnect,
     Fail,
     Fault,
@@ -18,6 +23,7 @@ from runner.adapters.mt5_simulator.faults import (
     Refuse,
     Run,
     Schedule,
+    Slip,
     Weather,
 )
 from runner.adapters.mt5_simulator.terminal import SimulatedTerminal
@@ -25,9 +31,9 @@ from runner.adapters.mt5_simulator.terminal import SimulatedTerminal
 BUY = {"action": 1, "symbol": "EURUSD", "volume": 0.3, "type": 0, "comment": "token"}
 
 
-def make(function: str, number: int, fault: Fault) -> SimulatedTerminal:
+def make(function: str, number: int, fault: Fault, **options: Any) -> SimulatedTerminal:
     """Return a terminal on which call *number* of *function* suffers *fault*."""
-    terminal = SimulatedTerminal()
+    terminal = SimulatedTerminal(**options)
     terminal.initialize()
     terminal.symbol_select("EURUSD")
     terminal.quote("EURUSD", 1.1, 1.1001, datetime(2026, 1, 15, 12, tzinfo=UTC))
@@ -65,8 +71,9 @@ def test_failed_reading_is_none_not_empty() -> None:
     assert 1 == len(terminal.positions_get() or ())
 
 
+@pytest.mark.behaviour("3", "W")
 def test_false_is_the_failure_of_functions_that_return_bool() -> None:
-    """symbol_select and initialize are False, not None [W]."""
+    """symbol_select and initialize are False, not None."""
     terminal = make("symbol_select", 1, Fail(-10001))
 
     assert terminal.symbol_select("EURUSD") is False
@@ -75,8 +82,9 @@ def test_false_is_the_failure_of_functions_that_return_bool() -> None:
     assert -10003 == terminal.last_error()[0]
 
 
+@pytest.mark.behaviour("3", "I")
 def test_lost_reply_leaves_an_unknown_outcome() -> None:
-    """The order was executed, but the answer is None with -10002 [I]."""
+    """The order was executed, but the answer is None with -10002."""
     terminal = make("order_send", 1, LoseReply())
 
     assert terminal.order_send(BUY) is None
@@ -85,8 +93,9 @@ def test_lost_reply_leaves_an_unknown_outcome() -> None:
     assert "token" == held.comment
 
 
+@pytest.mark.behaviour("4", "D")
 def test_refusal_executes_nothing() -> None:
-    """Any return code can be had, such as a requote that passes [D]."""
+    """Any return code can be had, such as a requote that passes."""
     terminal = make("order_send", 1, Refuse(10004))
 
     refused = terminal.order_send(BUY)
@@ -99,8 +108,38 @@ def test_refusal_executes_nothing() -> None:
     assert 10009 == again.retcode
 
 
+@pytest.mark.behaviour("4", "W")
+@pytest.mark.parametrize("retcode", sorted(COMMENTS))
+def test_every_return_code_can_be_had(retcode: int) -> None:
+    """With its comment, whether the request was executed or not."""
+    refused = make("order_send", 1, Refuse(retcode))
+    answered = make("order_send", 1, Answer(retcode))
+
+    results = [terminal.order_send(BUY) for terminal in (refused, answered)]
+
+    assert [(retcode, COMMENTS[retcode], 0, 0)] * 2 == [
+        (result.retcode, result.comment, result.deal, result.order)
+        for result in results
+        if result
+    ]
+    assert (0, 1) == (refused.positions_total(), answered.positions_total())
+
+
+@pytest.mark.behaviour("3", "W")
+@pytest.mark.parametrize("code", sorted(TEXTS))
+def test_every_error_code_can_be_had(code: int) -> None:
+    """With its text, for a call that does nothing and for one that did its work."""
+    for fault, positions in ((Fail(code), 0), (LoseReply(code), 1)):
+        terminal = make("order_send", 1, fault)
+
+        assert terminal.order_send(BUY) is None
+        assert (code, TEXTS[code]) == terminal.last_error()
+        assert positions == terminal.positions_total()
+
+
+@pytest.mark.behaviour("4", "D")
 def test_timeout_may_have_executed() -> None:
-    """10012 is an unknown outcome: here the position is there [D]."""
+    """10012 is an unknown outcome: here the position is there."""
     terminal = make("order_send", 1, Answer(10012))
 
     answer = terminal.order_send(BUY)
@@ -110,8 +149,9 @@ def test_timeout_may_have_executed() -> None:
     assert 1 == terminal.positions_total()
 
 
+@pytest.mark.behaviour("4", "D")
 def test_accepted_order_may_tell_neither_deal_nor_price() -> None:
-    """10008 only says that it was accepted: read the position back [D]."""
+    """10008 only says that it was accepted: read the position back."""
     terminal = make("order_send", 1, Answer(10008))
 
     answer = terminal.order_send(BUY)
@@ -120,11 +160,12 @@ def test_accepted_order_may_tell_neither_deal_nor_price() -> None:
     assert (10008, 0, 0.0) == (answer.retcode, answer.deal, answer.price)
 
 
+@pytest.mark.behaviour("4", "D")
 @pytest.mark.parametrize(
     ("share", "volume"), [(0.5, 0.15), (0.001, 0.01), (0.99, 0.29)]
 )
 def test_order_may_be_filled_in_part(share: float, volume: float) -> None:
-    """10010 with the volume that was executed, in whole steps [D]."""
+    """10010 with the volume that was executed, in whole steps."""
     terminal = make("order_send", 1, FillPart(share))
 
     result = terminal.order_send(BUY)
@@ -138,8 +179,159 @@ def test_order_may_be_filled_in_part(share: float, volume: float) -> None:
     assert [volume] == [held.volume for held in terminal.positions_get() or ()]
 
 
+@pytest.mark.behaviour("9", "K")
+@pytest.mark.parametrize(
+    ("points", "side", "price"),
+    [(3, 0, 1.10013), (3, 1, 1.09997), (-2, 0, 1.10008), (-2, 1, 1.10002)],
+)
+def test_one_order_may_slip(points: float, side: int, price: float) -> None:
+    """Its fill is that many points worse, or better; the next one's is not."""
+    terminal = make("order_send", 1, Slip(points))
+
+    slipped = terminal.order_send({**BUY, "type": side})
+    usual = terminal.order_send({**BUY, "type": side})
+
+    assert slipped is not None
+    assert usual is not None
+    assert (10009, price) == (slipped.retcode, slipped.price)
+    assert 1.1 + 0.0001 * (side == 0) == usual.price
+    assert [price, usual.price] == [
+        held.price_open for held in terminal.positions_get() or ()
+    ]
+
+
+def test_slip_comes_on_top_of_the_slippage() -> None:
+    """What always slips slips more."""
+    terminal = make("order_send", 1, Slip(3), slippage=2)
+
+    result = terminal.order_send(BUY)
+
+    assert result is not None
+    assert 1.10015 == result.price
+
+
+@pytest.mark.behaviour("9", "K")
+@pytest.mark.parametrize(("deviation", "retcode"), [(4, 10004), (5, 10009)])
+def test_slip_beyond_the_deviation_is_a_requote(deviation: int, retcode: int) -> None:
+    """Instant execution never fills outside of what the request allows."""
+    instant = {"EURUSD": {"trade_exemode": 1}}
+    terminal = make("order_send", 1, Slip(5), symbols=instant)
+
+    result = terminal.order_send({**BUY, "price": 1.1001, "deviation": deviation})
+
+    assert result is not None
+    assert retcode == result.retcode
+    assert (1 if retcode == 10009 else 0) == terminal.positions_total()
+
+
+def played(fault: Fault) -> tuple[SimulatedTerminal, BarDriver]:
+    """Return a terminal that stands at a bar's open, and what plays its feed."""
+    terminal = SimulatedTerminal()
+    terminal.initialize()
+    terminal.symbol_select("EURUSD")
+    driver = BarDriver(terminal, SyntheticFeed(["EURUSD"]))
+    driver.warm_up(10)
+    driver.advance()
+    terminal.faults = Schedule({"order_send": {1: fault}})
+    return terminal, driver
+
+
+@pytest.mark.behaviour("4", "F")
+@pytest.mark.parametrize(
+    ("delay", "phases"),
+    [
+        (Delay(phases=1), 1),
+        (Delay(phases=3), 3),
+        (Delay(milliseconds=90), 0),
+        (Delay(milliseconds=59_999), 1),
+        (Delay(milliseconds=60_000), 2),
+    ],
+)
+def test_market_goes_on_while_an_order_is_on_its_way(delay: Delay, phases: int) -> None:
+    """The fill has the quote that the order finds when it arrives."""
+    terminal, _ = played(delay)
+    other, driver = played(Refuse(10006))
+    for _ in range(phases):
+        driver.advance()
+    tick = other.symbol_info_tick("EURUSD")
+    assert tick is not None
+
+    result = terminal.order_send(BUY)
+
+    assert result is not None
+    assert (10009, tick.ask, tick.ask) == (result.retcode, result.price, result.ask)
+    (held,) = terminal.positions_get() or ()
+    passed = held.time_msc - terminal.wall_msc(EPOCH + timedelta(minutes=10))
+    assert (delay.milliseconds or 60_000 * (phases // 2) + 59_999) == passed
+
+
+@pytest.mark.behaviour("4", "D")
+def test_stop_may_be_on_the_wrong_side_when_the_order_arrives() -> None:
+    """What was good when it was sent is verified when it is executed."""
+    terminal, driver = played(Delay(phases=400))
+    tick = terminal.symbol_info_tick("EURUSD")
+    assert tick is not None
+    request = {**BUY, "sl": round(tick.bid - 0.00005, 5)}
+    checked = terminal.order_check(request)
+
+    result = terminal.order_send(request)
+
+    assert checked is not None
+    assert result is not None
+    assert (0, 10016) == (checked.retcode, result.retcode)
+    assert driver.now is not None
+    assert EPOCH + timedelta(minutes=210) <= driver.now
+
+
+def test_milliseconds_pass_without_a_feed() -> None:
+    """A market that is moved by hand has a clock that goes on alone."""
+    terminal = make("order_send", 1, Delay(milliseconds=93))
+    before = terminal.market.time_msc
+
+    terminal.order_send(BUY)
+
+    (held,) = terminal.positions_get() or ()
+    assert before + 93 == held.time_msc
+
+
+def test_phases_need_a_feed() -> None:
+    """A plan that cannot happen is an error of the plan, said loudly."""
+    terminal = make("order_send", 1, Delay(phases=1))
+
+    with pytest.raises(ValueError, match="no feed is played"):
+        terminal.order_send(BUY)
+
+
+@pytest.mark.behaviour("1", "W")
+def test_order_that_is_no_request_is_not_delayed() -> None:
+    """What the module refuses itself never leaves: no time passes."""
+    terminal = make("order_send", 1, Delay(milliseconds=93))
+    before = terminal.market.time_msc
+
+    assert terminal.order_send({**BUY, "volume": 1}) is None
+    assert before == terminal.market.time_msc
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"phases": 1, "milliseconds": 1}, {"phases": -1}, {"milliseconds": -5}],
+)
+def test_delay_is_phases_or_milliseconds(options: dict[str, int]) -> None:
+    """One of the two, and more than none."""
+    with pytest.raises(ValueError, match=r"delay: expected|must be >= 0"):
+        Delay(**options)
+
+
+@pytest.mark.parametrize("points", [math.nan, math.inf, -math.inf])
+def test_slip_is_a_number(points: float) -> None:
+    """Infinite points are none."""
+    with pytest.raises(ValueError, match="points"):
+        Slip(points)
+
+
+@pytest.mark.behaviour("3", "F")
 def test_exited_terminal_fails_every_call_until_initialize() -> None:
-    """Nothing reconnects by itself: shutdown and initialize are the bot's [F]."""
+    """Nothing reconnects by itself: shutdown and initialize are the bot's."""
     terminal = make("account_info", 2, Disconnect())
     terminal.order_send(BUY)
 

@@ -1,4 +1,4 @@
-"""The module's own Buy, Sell and Close [W]."""
+"""The module's own Buy, Sell and Close."""
 
 from __future__ import annotations
 
@@ -29,8 +29,9 @@ def refusing(terminal: SimulatedTerminal, *retcodes: int) -> None:
     terminal.faults = Schedule({"order_send": faults})
 
 
+@pytest.mark.behaviour("4", "W")
 def test_buy_and_sell_go_to_the_market(terminal: SimulatedTerminal) -> None:
-    """A deviation of 10, no filling mode, no magic number [W]."""
+    """A deviation of 10, no filling mode, no magic number."""
     helpers = Helpers(terminal)
 
     bought = helpers.buy("EURUSD", 0.1, comment="c")
@@ -49,8 +50,9 @@ def test_buy_and_sell_go_to_the_market(terminal: SimulatedTerminal) -> None:
     )
 
 
+@pytest.mark.behaviour("4", "W")
 def test_requote_is_tried_again_up_to_ten_times(terminal: SimulatedTerminal) -> None:
-    """Ten tries on 10004 and 10021, none on other codes or at a given price [W]."""
+    """Ten tries on 10004 and 10021, none on other codes or at a given price."""
     helpers = Helpers(terminal)
 
     refusing(terminal, *[10004, 10021] * 4, 10004)
@@ -70,8 +72,9 @@ def test_requote_is_tried_again_up_to_ten_times(terminal: SimulatedTerminal) -> 
         assert retcode == result.retcode
 
 
+@pytest.mark.behaviour("4", "W")
 def test_ticket_closes_that_position(terminal: SimulatedTerminal) -> None:
-    """Sell with a ticket is the close of a long position [W]."""
+    """Sell with a ticket is the close of a long position."""
     helpers = Helpers(terminal)
     bought = helpers.buy("EURUSD", 0.1)
     assert bought is not None
@@ -81,8 +84,9 @@ def test_ticket_closes_that_position(terminal: SimulatedTerminal) -> None:
     assert 0 == terminal.positions_total()
 
 
+@pytest.mark.behaviour("4", "W")
 def test_close_takes_every_position_of_the_symbol(terminal: SimulatedTerminal) -> None:
-    """Whatever the magic number, long and short; False when there was none [W]."""
+    """Whatever the magic number, long and short; False when there was none."""
     helpers = Helpers(terminal)
     helpers.buy("EURUSD", 0.1)
     helpers.sell("EURUSD", 0.2)
@@ -92,8 +96,9 @@ def test_close_takes_every_position_of_the_symbol(terminal: SimulatedTerminal) -
     assert helpers.close("EURUSD") is False
 
 
+@pytest.mark.behaviour("4", "W")
 def test_close_may_be_partial(terminal: SimulatedTerminal) -> None:
-    """Partially if some could not be closed, False if none [W]."""
+    """Partially if some could not be closed, False if none."""
     helpers = Helpers(terminal)
     helpers.buy("EURUSD", 0.1)
     helpers.buy("EURUSD", 0.1)
@@ -105,10 +110,11 @@ def test_close_may_be_partial(terminal: SimulatedTerminal) -> None:
     assert 1 == terminal.positions_total()
 
 
+@pytest.mark.behaviour("4", "W")
 def test_close_is_none_when_positions_cannot_be_read(
     terminal: SimulatedTerminal,
 ) -> None:
-    """Unknown is not closed [W]."""
+    """Unknown is not closed."""
     terminal.shutdown()
 
     assert Helpers(terminal).close("EURUSD") is None

@@ -1,7 +1,7 @@
 """Bars, ticks and symbols of the simulated terminal.
 
-Tags name where a rule is from: [W] read in the real wheel, [D] official documentation,
-[F] field reports, [I] inference.
+The mark ``behaviour`` names the section and the source of a rule; see
+``test_mt5_simulator_behaviour.py``.
 """
 
 from __future__ import annotations
@@ -52,8 +52,9 @@ def seconds(text: str) -> int:
 # Ticks and symbols
 
 
+@pytest.mark.behaviour("7", "D")
 def test_tick_shows_the_latest_quote() -> None:
-    """Time in seconds and milliseconds, bid and ask, no last price [D]."""
+    """Time in seconds and milliseconds, bid and ask, no last price."""
     terminal = make(0)
     terminal.quote("EURUSD", 1.2, 1.2002, NOON + timedelta(seconds=5, milliseconds=250))
 
@@ -64,8 +65,9 @@ def test_tick_shows_the_latest_quote() -> None:
     assert (noon + 5, 1.2, 1.2002, 0.0, 0, noon * 1000 + 5250, 6, 0.0) == tuple(tick)
 
 
+@pytest.mark.behaviour("5", "D")
 def test_symbol_must_be_selected() -> None:
-    """Symbols outside Market Watch give no ticks and no rates [D]."""
+    """Symbols outside Market Watch give no ticks and no rates."""
     terminal = SimulatedTerminal()
     terminal.initialize()
     terminal.quote("EURUSD", 1.1, 1.1001, NOON)
@@ -78,8 +80,9 @@ def test_symbol_must_be_selected() -> None:
     assert terminal.symbol_info_tick("EURUSD") is not None
 
 
+@pytest.mark.behaviour("5", "D")
 def test_traded_symbol_stays_selected() -> None:
-    """A symbol cannot leave Market Watch while a position uses it [D]."""
+    """A symbol cannot leave Market Watch while a position uses it."""
     terminal = make(0)
     terminal.order_send({"action": 1, "symbol": "EURUSD", "volume": 0.1, "type": 0})
 
@@ -89,8 +92,9 @@ def test_traded_symbol_stays_selected() -> None:
     assert terminal.symbol_select("GBPUSD", False) is True
 
 
+@pytest.mark.behaviour("5", "D")
 def test_symbol_info_shows_rules_and_quote() -> None:
-    """The static rules, the spread of the moment, the day's range [D]."""
+    """The static rules, the spread of the moment, the day's range."""
     terminal = make(0, 1)
     terminal.quote("EURUSD", 1.09, 1.0902, NOON + timedelta(minutes=2))
 
@@ -115,8 +119,9 @@ def test_symbol_info_shows_rules_and_quote() -> None:
     assert 1.0 == pytest.approx(info.trade_tick_value)
 
 
+@pytest.mark.behaviour("5", "D")
 def test_days_range_begins_anew() -> None:
-    """At the server's midnight the day's low and high are forgotten [D]."""
+    """At the server's midnight the day's low and high are forgotten."""
     terminal = make(0)
     terminal.quote("EURUSD", 1.2, 1.2001, NOON + timedelta(days=1))
 
@@ -126,8 +131,9 @@ def test_days_range_begins_anew() -> None:
     assert (1.2, 1.2) == (info.bidlow, info.bidhigh)
 
 
+@pytest.mark.behaviour("5", "D")
 def test_symbols_are_found_by_group() -> None:
-    """symbols_get and symbols_total know every symbol of the broker [D]."""
+    """symbols_get and symbols_total know every symbol of the broker."""
     terminal = make()
 
     everything = terminal.symbols_get()
@@ -157,8 +163,9 @@ def test_unknown_symbol_cannot_be_quoted() -> None:
 # Bars
 
 
+@pytest.mark.behaviour("7", "D")
 def test_position_zero_is_the_forming_bar() -> None:
-    """Oldest first; the last one goes on changing until the next opens [D]."""
+    """Oldest first; the last one goes on changing until the next opens."""
     terminal = make(0, 0, 1, 1, 1)
 
     rates = terminal.copy_rates_from_pos("EURUSD", mt5.TIMEFRAME_M1, 0, 10)
@@ -172,8 +179,9 @@ def test_position_zero_is_the_forming_bar() -> None:
     assert RATES == rates.dtype
 
 
+@pytest.mark.behaviour("7", "D")
 def test_positions_count_back_from_the_forming_bar() -> None:
-    """start_pos 1 is the newest closed bar; fewer bars come if there are fewer [D]."""
+    """start_pos 1 is the newest closed bar; fewer bars come if there are fewer."""
     terminal = make(0, 1, 2, 3)
 
     rates = terminal.copy_rates_from_pos("EURUSD", 1, 1, 2)
@@ -196,6 +204,7 @@ def test_result_is_a_copy() -> None:
     assert 1.1 == rates["close"][0]
 
 
+@pytest.mark.behaviour("7", "F")
 @pytest.mark.parametrize(
     ("args", "error"),
     [
@@ -209,20 +218,22 @@ def test_result_is_a_copy() -> None:
 def test_rates_that_cannot_be_given(
     args: tuple[Any, ...], error: tuple[int, str]
 ) -> None:
-    """Too many bars at once -2, an offset beyond the history -1 [F]."""
+    """Too many bars at once -2, an offset beyond the history -1."""
     terminal = make(0, 1, 2)
 
     assert terminal.copy_rates_from_pos(*args) is None
     assert error == terminal.last_error()
 
 
+@pytest.mark.behaviour("7", "F")
 def test_99999_bars_may_be_asked_for() -> None:
-    """One less than maxbars is good on a real terminal [F]."""
+    """One less than maxbars is good on a real terminal."""
     assert make(0).copy_rates_from_pos("EURUSD", 1, 0, 99_999) is not None
 
 
+@pytest.mark.behaviour("7", "D")
 def test_rates_are_found_by_date() -> None:
-    """copy_rates_from goes back from a date, copy_rates_range has both ends [D]."""
+    """copy_rates_from goes back from a date, copy_rates_range has both ends."""
     terminal = make(0, 1, 2, 3)
     noon = round(NOON.timestamp())
 
@@ -240,8 +251,9 @@ def test_rates_are_found_by_date() -> None:
     assert 0 == len(nothing)
 
 
+@pytest.mark.behaviour("7", "D")
 def test_longer_bars_are_made_of_shorter_ones() -> None:
-    """Several timeframes come from one feed, and follow it [D]."""
+    """Several timeframes come from one feed, and follow it."""
     terminal = make(0, 4, 5, 14, 16)
 
     rates = terminal.copy_rates_from_pos("EURUSD", mt5.TIMEFRAME_M5, 0, 10)
@@ -260,6 +272,7 @@ def test_longer_bars_are_made_of_shorter_ones() -> None:
     assert [(noon + 900, 1.10004, 1.2, 1.10004, 1.2, 2, 10, 0)] == rates.tolist()
 
 
+@pytest.mark.behaviour("7", "D")
 @pytest.mark.parametrize(
     ("timeframe", "time", "opens"),
     [
@@ -276,7 +289,7 @@ def test_longer_bars_are_made_of_shorter_ones() -> None:
 def test_bar_opens_on_the_servers_calendar(
     timeframe: Timeframe, time: str, opens: str
 ) -> None:
-    """Days, weeks and months are the server's [D]."""
+    """Days, weeks and months are the server's."""
     assert seconds(opens) == bar_opens(timeframe, [seconds(time)])[0]
 
 
@@ -342,8 +355,9 @@ def test_rows_forget_the_oldest() -> None:
         assert rows.dropped + rows.size == number + 1
 
 
+@pytest.mark.behaviour("3", "F")
 def test_ticks_are_found_by_date() -> None:
-    """copy_ticks_from goes on from a date; a quiet span is an empty array [F]."""
+    """copy_ticks_from goes on from a date; a quiet span is an empty array."""
     terminal = make(0, 1, 2)
     noon = round(NOON.timestamp())
 
@@ -368,8 +382,21 @@ def test_trade_ticks_are_none_here() -> None:
     assert 0 == len(ticks)
 
 
+@pytest.mark.behaviour("7", "D")
+@pytest.mark.parametrize(("count", "error"), [(1_000_000, 1), (0, -2), (-1, -2)])
+def test_any_number_of_ticks_may_be_asked_for(count: int, error: int) -> None:
+    """The documentation's example asks for 100,000: maxbars limits bars alone."""
+    terminal = make(0, 1)
+
+    ticks = terminal.copy_ticks_from("EURUSD", NOON, count, mt5.COPY_TICKS_ALL)
+
+    assert (error == 1) == (ticks is not None)
+    assert error == terminal.last_error()[0]
+
+
+@pytest.mark.behaviour("7", "D")
 def test_unknown_tick_flags_are_refused() -> None:
-    """Flags are one of the three COPY_TICKS constants [D]."""
+    """Flags are one of the three COPY_TICKS constants."""
     assert make(0).copy_ticks_from("EURUSD", 1, 5, 99) is None
 
 
@@ -389,12 +416,212 @@ def test_depth_is_unsupported_unless_the_symbol_has_it() -> None:
     assert terminal.market_book_release("EURUSD") is False
 
 
+@pytest.mark.behaviour("7", "W")
 def test_unsigned_volumes_wrap() -> None:
-    """Volumes are unsigned, so that a difference below zero wraps, as there [W]."""
+    """Volumes are unsigned, so that a difference below zero wraps, as there."""
     rates = make(0, 0, 1).copy_rates_from_pos("EURUSD", 1, 0, 2)
 
     assert rates is not None
     assert np.diff(rates["tick_volume"])[0] == 2**64 - 1
+
+
+@pytest.mark.behaviour("7", "D")
+def test_bars_are_of_bids() -> None:
+    """A rise of the ask alone moves none of a bar's prices, only its spread."""
+    terminal = make()
+    terminal.quote("EURUSD", 1.1, 1.1001, NOON)
+    terminal.quote("EURUSD", 1.1, 1.2, NOON)
+
+    rates = terminal.copy_rates_from_pos("EURUSD", 1, 0, 1)
+
+    assert rates is not None
+    noon = round(NOON.timestamp())
+    assert [(noon, 1.1, 1.1, 1.1, 1.1, 2, 10_000, 0)] == rates.tolist()
+
+
+@pytest.mark.behaviour("7", "D")
+def test_bars_count_ticks_and_no_real_volume() -> None:
+    """tick_volume is the number of quotes; real_volume is 0 on currencies."""
+    rates = make(0, 0, 0, 1).copy_rates_from_pos("EURUSD", 1, 0, 2)
+
+    assert rates is not None
+    assert ([3, 1], [0, 0]) == (
+        rates["tick_volume"].tolist(),
+        rates["real_volume"].tolist(),
+    )
+
+
+@pytest.mark.behaviour("7", "W")
+@pytest.mark.parametrize(
+    "name", [name for name in vars(mt5) if name.startswith("TIMEFRAME_")]
+)
+def test_every_timeframe_is_served(name: str) -> None:
+    """All 21 of them, W1 as 32769 and MN1 as 49153 among them."""
+    rates = make(0).copy_rates_from_pos("EURUSD", getattr(mt5, name), 0, 5)
+
+    assert rates is not None
+    assert (1, 1.1) == (len(rates), rates["close"][0])
+    assert rates["time"][0] <= round(NOON.timestamp())
+
+
+@pytest.mark.behaviour("7", "F")
+def test_no_more_than_maxbars_are_shown() -> None:
+    """A span of as many is -2; older bars are beyond the history: -1."""
+    terminal = make()
+    history = terminal.known("EURUSD").history(Timeframe.M1)
+    for number in range(100_050):
+        history.begin(number * 60, 1.1, 10)
+    info = terminal.terminal_info()
+    assert info is not None
+    assert 100_000 == info.maxbars
+
+    assert terminal.copy_rates_range("EURUSD", 1, 1, 2**31 - 1) is None
+    assert (-2, "Terminal: Invalid params") == terminal.last_error()
+    assert terminal.copy_rates_from_pos("EURUSD", 1, 100_000, 1) is None
+    assert (-1, "Terminal: Call failed") == terminal.last_error()
+    oldest = terminal.copy_rates_from_pos("EURUSD", 1, 99_990, 50)
+    assert oldest is not None
+    assert [number * 60 for number in range(50, 60)] == oldest["time"].tolist()
+
+
+@pytest.mark.behaviour("7", "W")
+def test_ticks_are_the_quotes() -> None:
+    """Seconds and milliseconds agree; no last price, no volume, both flags."""
+    terminal = make()
+    moment = NOON + timedelta(milliseconds=1250)
+    terminal.quote("EURUSD", 1.1, 1.1001, moment)
+
+    ticks = terminal.copy_ticks_from("EURUSD", NOON, 9, mt5.COPY_TICKS_ALL)
+
+    assert ticks is not None
+    noon = round(NOON.timestamp())
+    both = mt5.TICK_FLAG_BID | mt5.TICK_FLAG_ASK
+    assert [
+        (noon + 1, 1.1, 1.1001, 0.0, 0, noon * 1000 + 1250, both, 0.0)
+    ] == ticks.tolist()
+
+
+@pytest.mark.behaviour("7", "W")
+def test_depth_has_sellers_and_buyers() -> None:
+    """BOOK_TYPE_SELL 1 at the ask, BOOK_TYPE_BUY 2 at the bid."""
+    terminal = make(0, symbols={"EURUSD": {"ticks_bookdepth": 1}})
+    terminal.market_book_add("EURUSD")
+
+    book = terminal.market_book_get("EURUSD") or ()
+
+    assert [(1, 1.1001), (2, 1.1)] == [(line.type, line.price) for line in book]
+
+
+@pytest.mark.behaviour("5", "D")
+def test_symbol_with_a_pending_order_stays_selected() -> None:
+    """Until the order is gone."""
+    terminal = make(0)
+    request = {"action": 5, "symbol": "EURUSD", "volume": 0.1, "type": 2, "price": 1.0}
+    placed = terminal.order_send(request)
+    assert placed is not None
+
+    assert terminal.symbol_select("EURUSD", False) is False
+    terminal.order_send({"action": 8, "order": placed.order})
+    assert terminal.symbol_select("EURUSD", False) is True
+
+
+@pytest.mark.behaviour("5", "D")
+def test_symbol_may_be_selected_twice() -> None:
+    """It is no error to choose what is chosen."""
+    terminal = make(0)
+
+    assert terminal.symbol_select("EURUSD") is True
+    assert terminal.symbol_select("EURUSD", True) is True
+    info = terminal.symbol_info("EURUSD")
+    assert info is not None
+    assert (True, True) == (info.select, info.visible)
+
+
+@pytest.mark.behaviour("5", "D")
+def test_spread_is_in_points() -> None:
+    """And floats with the quotes."""
+    terminal = make(0)
+    terminal.quote("EURUSD", 1.1, 1.10017, NOON + timedelta(minutes=1))
+
+    info = terminal.symbol_info("EURUSD")
+
+    assert info is not None
+    assert (17, True) == (info.spread, info.spread_float)
+
+
+# Time
+
+
+@pytest.mark.behaviour("6", "D", "F")
+@pytest.mark.parametrize(
+    ("zone", "hours"),
+    [
+        ("America/New_York+7", (2, 3)),
+        ("UTC", (0, 0)),
+        ("UTC+3", (3, 3)),
+        ("Europe/Athens", (2, 3)),
+    ],
+)
+def test_times_are_a_wall_clock(zone: str, hours: tuple[int, int]) -> None:
+    """Ticks, bars, orders: winter and summer, whatever rule the server follows."""
+    terminal = SimulatedTerminal(server_zone=ServerZone.parse(zone))
+    terminal.initialize()
+    terminal.symbol_select("EURUSD")
+    for month, ahead in zip((1, 7), hours, strict=True):
+        moment = NOON.replace(month=month)
+        expected = round((moment + timedelta(hours=ahead)).timestamp())
+        terminal.quote("EURUSD", 1.1, 1.1001, moment)
+        request = {"action": 5, "symbol": "EURUSD", "volume": 0.1, "type": 2}
+        terminal.order_send({**request, "price": 1.0})
+
+        tick = terminal.symbol_info_tick("EURUSD")
+        info = terminal.symbol_info("EURUSD")
+        rates = terminal.copy_rates_from_pos("EURUSD", 1, 0, 1)
+        *_, order = terminal.orders_get() or ()
+        assert tick is not None
+        assert info is not None
+        assert rates is not None
+        assert [expected] * 4 == [
+            tick.time,
+            info.time,
+            rates["time"][0],
+            order.time_setup,
+        ]
+
+
+@pytest.mark.behaviour("6", "F")
+def test_now_in_utc_misses_the_newest_deals() -> None:
+    """On a server ahead of UTC they lie in the future; a day more has them."""
+    terminal = SimulatedTerminal(server_zone=ServerZone.parse("UTC+3"))
+    terminal.initialize()
+    terminal.symbol_select("EURUSD")
+    terminal.quote("EURUSD", 1.1, 1.1001, NOON)
+    terminal.order_send({"action": 1, "symbol": "EURUSD", "volume": 0.1, "type": 0})
+
+    assert () == terminal.history_deals_get(NOON - timedelta(days=1), NOON)
+    found = terminal.history_deals_get(
+        NOON - timedelta(days=1), NOON + timedelta(days=1)
+    )
+    assert found is not None
+    assert 2 == len(found)  # the deposit and the deal
+
+
+@pytest.mark.behaviour("6", "W")
+def test_ints_are_on_the_servers_clock() -> None:
+    """What a tick shows as its time finds its bar and its tick, without conversion."""
+    terminal = SimulatedTerminal(server_zone=ServerZone.parse("UTC+3"))
+    terminal.initialize()
+    terminal.symbol_select("EURUSD")
+    terminal.quote("EURUSD", 1.1, 1.1001, NOON)
+    tick = terminal.symbol_info_tick("EURUSD")
+    assert tick is not None
+
+    rates = terminal.copy_rates_range("EURUSD", 1, tick.time, tick.time)
+    ticks = terminal.copy_ticks_range("EURUSD", tick.time, tick.time, -1)
+
+    assert rates is not None
+    assert ticks is not None
+    assert (1, 1) == (len(rates), len(ticks))
 
 
 # The symbols file

@@ -180,13 +180,12 @@ def test_a_strategy_that_decides_otherwise_is_stopped_at_its_first_decision(
     _play(world, ["bar"])
     recorder.close("done")
 
-    Before: Any = world.classes["Restless"]
-
-    class Restless(Before):
-        def on_bar(self, bar: Any) -> Any:
+    class Changed(world.classes["Eager"]):
+        def on_bar(self, bar):
             return self.buy(bar.symbol, stop_loss=101)
 
-    world.classes["Restless"] = Restless
+    Changed.__name__ = "Restless"
+    world.classes["Restless"] = Changed
     with pytest.raises(DifferenceError) as caught:
         replay(world, tmp_path, 3)
 

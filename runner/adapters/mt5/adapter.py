@@ -195,10 +195,14 @@ class MT5Adapter:
     def find(self, request: OrderRequest) -> OrderResult | None:
         """Look up what became of *request*; None if it certainly left no trace.
 
+        A position that was found without the stop that it was ordered with gets it;
+        until it stands, the order's outcome is not known.
+
         Raises:
             UnavailableError: If that cannot be told now.
         """
-        return self._lookup.find(request)
+        found = self._lookup.find(request)
+        return None if found is None else self._execution.mended(request, found)
 
     def close(self) -> None:
         """Let go of the terminal; it goes on running."""

@@ -15,6 +15,11 @@ from runner.adapters.mt5_simulator.constants import *  # noqa: F403  # as there
 from runner.adapters.mt5_simulator.helpers import Helpers
 from runner.adapters.mt5_simulator.terminal import SimulatedTerminal
 
+__version__ = "5.0.6231"
+"""The version of the real module whose twin this is [W]."""
+__author__ = "MetaQuotes Ltd."
+"""As there: programs print it [W]."""
+
 AccountInfo = structs.AccountInfo
 BookInfo = structs.BookInfo
 OrderCheckResult = structs.OrderCheckResult

@@ -99,7 +99,7 @@ def trade_request(
 
     Unknown keys are ignored, missing ones are 0 or empty [W].
     """
-    if args:
+    if args or not fields:
         if fields:
             raise _refusal("Unnamed arguments not allowed")
         if len(args) != 1:

@@ -183,18 +183,29 @@ class BarHistory:
         self._time = -self._seconds
         self._open = self._high = self._low = self._close = 0.0
         self._volume = self._spread = 0
+        self._before: tuple[float, float, int] | None = None
+        """High, low and volume that the newest bar had before it was gone on with."""
 
     def begin(self, time: int, price: float, spread: int) -> None:
         """Open a new bar; the one before it is closed by that.
+
+        A bar that would not open after the newest one is of the hour that the server's
+        clock repeats in autumn: the newest one goes on with it, so that none comes
+        twice.
 
         Args:
             time: The bar's open, seconds of the server's wall clock.
             price: Its first bid.
             spread: In points.
         """
+        if time <= self._time:
+            self._before = self._high, self._low, self._volume
+            self.quote(self._time, price, spread)
+            return
         if self._rows.is_full:
             for fold in self._folds.values():
                 fold.seal(self._rows)
+        self._before = None
         self._time = time
         self._open = self._high = self._low = self._close = price
         self._volume = 1
@@ -204,6 +215,10 @@ class BarHistory:
 
     def complete(self, high: float, low: float, close: float, volume: int) -> None:
         """Give the forming bar its final figures; it closes when the next one opens."""
+        if self._before is not None:
+            highest, lowest, earlier = self._before
+            high, low = max(high, highest), min(low, lowest)
+            volume += earlier
         self._high = high
         self._low = low
         self._close = close

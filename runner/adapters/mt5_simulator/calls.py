@@ -16,16 +16,17 @@ from runner.adapters.mt5_simulator.errors import (
     CallFailedError,
 )
 from runner.adapters.mt5_simulator.faults import (
-    Answer,
     Disconnect,
     Fail,
     Fault,
     Faults,
-    FillPart,
+    Hang,
+    HungError,
     LoseReply,
-    Refuse,
     Run,
+    TradeFault,
 )
+from runner.adapters.mt5_simulator.latency import Latency
 from runner.adapters.mt5_simulator.market import Market
 from runner.adapters.mt5_simulator.trading import TradeServer
 
@@ -57,6 +58,7 @@ class Caller:
         market: Symbols, quotes and time.
         account: Money, positions, orders and history.
         server: Executes trade requests.
+        latency: Lets the market go on while a request is on its way.
         switches: What a person can set in a terminal.
         faults: The plan of failures; None for none.
     """
@@ -66,19 +68,21 @@ class Caller:
         market: Market,
         account: SimulatedAccount,
         server: TradeServer,
+        latency: Latency,
         switches: Switches,
         faults: Faults | None,
     ) -> None:
         self.market = market
         self.account = account
         self.server = server
+        self.latency = latency
         self.switches = switches
         self.faults = faults
         self.error: tuple[int, str] = SUCCESS
         """What `last_error` returns."""
         self.down: tuple[int, str] | None = NO_CONNECTION
         """What calls fail with while there is no connection."""
-        self.trade_fault: Refuse | Answer | FillPart | None = None
+        self.trade_fault: TradeFault | None = None
         """What happens to the trade request of the present call."""
 
     def last_error(self) -> tuple[int, str]:
@@ -96,6 +100,8 @@ class Caller:
             raise CallFailedError(fault.code)
         elif isinstance(fault, LoseReply):
             return fault
+        elif isinstance(fault, Hang):
+            raise HungError(fault.seconds)
         elif fault is not None:
             if name != "order_send":
                 raise ValueError(f"{name}: {fault} is a fault of order_send only")
@@ -143,6 +149,8 @@ def call(
             return result
 
         functools.update_wrapper(function, method)
+        # What a caller in another process returns when it cannot ask.
+        vars(function)["failed"] = failed
         return function
 
     return decorate

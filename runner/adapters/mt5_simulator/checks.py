@@ -47,11 +47,11 @@ def points_between(symbol: Symbol, higher: float, lower: float) -> float:
     return round((higher - lower) / symbol.point, 3)
 
 
-def check_market(symbol: Symbol, is_closed: bool) -> None:
+def check_market(symbol: Symbol, is_open: bool) -> None:
     """Refuse a symbol without quotes (10021) or without a market (10018)."""
     if not symbol.selected or not symbol.time_msc:
         raise RefusedError(mt5.TRADE_RETCODE_PRICE_OFF)
-    if is_closed:
+    if not is_open:
         raise RefusedError(mt5.TRADE_RETCODE_MARKET_CLOSED)
 
 
@@ -120,8 +120,8 @@ def check_volume(symbol: Symbol, volume: float) -> None:
         raise RefusedError(mt5.TRADE_RETCODE_INVALID_VOLUME)
 
 
-def check_deviation(symbol: Symbol, request: TradeRequest, side: Side) -> None:
-    """Compare a market order's price with the market, where execution asks for one.
+def check_deviation(symbol: Symbol, request: TradeRequest, price: float) -> None:
+    """Compare a market order's price with what it gets, where execution asks for one.
 
     Instant and request execution: no price is 10015, one farther from the market
     than the deviation is 10004. Market and exchange execution ignore both [K].
@@ -133,8 +133,7 @@ def check_deviation(symbol: Symbol, request: TradeRequest, side: Side) -> None:
         return
     if request.price <= 0:
         raise RefusedError(mt5.TRADE_RETCODE_INVALID_PRICE)
-    market = symbol.ask if side is Side.BUY else symbol.bid
-    if abs(points_between(symbol, market, request.price)) > request.deviation:
+    if abs(points_between(symbol, price, request.price)) > request.deviation:
         raise RefusedError(mt5.TRADE_RETCODE_REQUOTE)
 
 

@@ -38,6 +38,7 @@ class Driver(abc.ABC):
 
     def __init__(self, terminal: SimulatedTerminal) -> None:
         self._terminal = terminal
+        terminal.latency.player = self
         self._symbols: dict[str, Symbol] = {}
         self.now: datetime | None = None
         """Market time of the last phase, UTC-aware; None before the first."""
@@ -185,12 +186,16 @@ class BarDriver(Driver):
         market, watch = terminal.market, terminal.watch
         closes_at = group.ends_at - _MILLISECOND
         time_msc = terminal.wall_msc(closes_at)
-        market.time_msc = time_msc
+        market.time_msc = max(market.time_msc, time_msc)
         if watch.has_work:
             watch.on_bar(
                 [
                     Range(symbol, bar.low, bar.high, bar.close, spread * symbol.point)
                     for symbol, bar, spread in group.bars
+                    if symbol.sessions is None
+                    or symbol.sessions.are_open_between(
+                        terminal.wall_msc(bar.opens_at) // 1000, market.time
+                    )
                 ]
             )
         for symbol, bar, spread in group.bars:

@@ -6,6 +6,7 @@ counted out, `Weather` fails them at random from a seed; both are reproducible.
 
 from __future__ import annotations
 
+import math
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -82,6 +83,46 @@ class FillPart:
 
 
 @attrs.frozen
+class Slip:
+    """A market order is filled at another price than the quote's.
+
+    With instant execution a price beyond the request's deviation is a requote, 10004.
+
+    Attributes:
+        points: Against the order, besides the terminal's slippage; negative is better
+            than the quote.
+    """
+
+    points: float = attrs.field(
+        validator=[attrs.validators.gt(-math.inf), attrs.validators.lt(math.inf)]
+    )
+
+
+@attrs.frozen(kw_only=True)
+class Delay:
+    """A trade request needs time to reach the server, and the market goes on meanwhile.
+
+    It is verified and executed with the quotes that it finds there. One of the two
+    must be given.
+
+    Attributes:
+        phases: Phases of the feed that are played.
+        milliseconds: Market time that passes; the feed is played as far as that.
+    """
+
+    phases: int = attrs.field(default=0, validator=attrs.validators.ge(0))
+    milliseconds: int = attrs.field(default=0, validator=attrs.validators.ge(0))
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse both, and neither."""
+        if bool(self.phases) is bool(self.milliseconds):
+            raise ValueError(
+                f"delay: expected phases or milliseconds, got {self.phases} and "
+                f"{self.milliseconds}"
+            )
+
+
+@attrs.frozen
 class Disconnect:
     """The terminal exits: this and every later call fails until `initialize`.
 
@@ -90,6 +131,36 @@ class Disconnect:
     """
 
     code: int = attrs.field(default=mt5.RES_E_INTERNAL_FAIL_SEND, validator=_known_code)
+
+
+@attrs.frozen
+class Hang:
+    """The call never returns: the terminal is frozen, and its caller with it.
+
+    Only a terminal in a process of its own can do that (`service`); elsewhere the call
+    raises :class:`HungError`.
+
+    Attributes:
+        seconds: After which the terminal drops the connection; None for never.
+    """
+
+    seconds: float | None = None
+
+
+class HungError(Exception):
+    """A call that was to hang, where nothing but this thread could."""
+
+    def __init__(self, seconds: float | None) -> None:
+        super().__init__("this call hangs")
+        self.seconds = seconds
+
+
+@attrs.frozen
+class FillBare:
+    """A market order is executed without the stop and target that it carried.
+
+    So do some brokers with market execution; the levels have to be set afterwards.
+    """
 
 
 @attrs.frozen
@@ -105,7 +176,10 @@ class Run:
     action: Callable[[], object]
 
 
-Fault = Fail | LoseReply | Refuse | Answer | FillPart | Disconnect | Run
+TradeFault = Refuse | Answer | FillPart | FillBare | Slip | Delay
+"""Faults of `order_send` alone."""
+
+Fault = Fail | LoseReply | Disconnect | Hang | Run | TradeFault
 
 
 class Faults(Protocol):

@@ -38,6 +38,7 @@ class Market:
         currency: What profit and margin are converted to.
         leverage: 100 stands for 1:100.
         limit: Bars and ticks remembered per symbol, at least.
+        usual_sessions: Whether symbols without sessions have those of their folder.
     """
 
     def __init__(
@@ -47,10 +48,11 @@ class Market:
         currency: str,
         leverage: int,
         limit: int,
+        usual_sessions: bool,
     ) -> None:
+        resolved = resolve_symbols(symbols, usual_sessions=usual_sessions)
         self.symbols = {
-            name: Symbol(name, fields, limit)
-            for name, fields in resolve_symbols(symbols).items()
+            name: Symbol(name, fields, limit) for name, fields in resolved.items()
         }
         self.zone = zone
         self.currency = currency
@@ -58,7 +60,7 @@ class Market:
         self.time_msc = 0
         """The newest quote's time on the server's wall clock; 0 before the first."""
         self.is_closed = False
-        """Whether the broker takes no orders because there is no market."""
+        """Whether the market is over for good, since its feed has ended."""
         self.revision = 0
         """Goes up with every quote."""
         self._routes: dict[tuple[str, str], list[tuple[Symbol, bool]]] = {}
@@ -69,10 +71,19 @@ class Market:
         """The server's wall clock in seconds."""
         return self.time_msc // 1000
 
+    def is_open(self, symbol: Symbol) -> bool:
+        """Say whether *symbol* is traded now: orders are taken, levels are filled."""
+        return not self.is_closed and symbol.is_traded_at(self.time_msc // 1000)
+
     def set_quote(self, symbol: Symbol, time_msc: int, bid: float, ask: float) -> None:
-        """Take a quote; the market's time follows it."""
-        symbol.set_quote(time_msc, bid, ask)
-        self.time_msc = max(self.time_msc, time_msc)
+        """Take a quote; the market's time follows it.
+
+        It never goes back: in the hour that the server's clock repeats in autumn it
+        stands still.
+        """
+        if time_msc > self.time_msc:  # noqa: PLR1730  # half of what max() costs
+            self.time_msc = time_msc
+        symbol.set_quote(self.time_msc, bid, ask)
         self.revision += 1
 
     def profit(

@@ -8,7 +8,7 @@ from runner.adapters.mt5_simulator import checks
 from runner.adapters.mt5_simulator import constants as mt5
 from runner.adapters.mt5_simulator.desk import LOTS, Desk, Execution, Verified
 from runner.adapters.mt5_simulator.errors import RefusedError
-from runner.adapters.mt5_simulator.records import OpenPosition, Order, side_of
+from runner.adapters.mt5_simulator.records import OpenPosition, side_of
 from runner.adapters.mt5_simulator.structs import TradeRequest
 from runner.adapters.mt5_simulator.symbols import Symbol
 from runner.core.matching import market_price
@@ -20,6 +20,9 @@ _TYPES: Final = (mt5.ORDER_TYPE_BUY, mt5.ORDER_TYPE_SELL)
 
 class MarketRequests(Desk):
     """TRADE_ACTION_DEAL."""
+
+    slip = 0.0
+    """Points by which the present order is filled worse, besides the slippage."""
 
     def deal(self, request: TradeRequest) -> Verified:
         """Verify a market order."""
@@ -37,12 +40,12 @@ class MarketRequests(Desk):
         checks.check_order_mode(symbol, request.type, sl, tp)
         checks.check_filling(symbol, request.type_filling, is_pending=False)
         checks.check_volume(symbol, request.volume)
-        checks.check_market(symbol, self._market.is_closed)
+        checks.check_market(symbol, self._market.is_open(symbol))
         if closed is not None:
             self._check_close(closed, request.volume)
-            checks.check_deviation(symbol, request, side)
+            checks.check_deviation(symbol, request, self._price(symbol, side))
             return lambda: self._close(closed, request)
-        checks.check_deviation(symbol, request, side)
+        checks.check_deviation(symbol, request, self._price(symbol, side))
         checks.check_stops(symbol, side, sl, tp, symbol.bid, symbol.ask)
         if is_opening:
             self._check_volume_limit(symbol, side, request.volume)
@@ -56,7 +59,7 @@ class MarketRequests(Desk):
             return account.figures().margin
         symbol = self._symbol(request.symbol)
         order = self._new_order(symbol, request, ticket=0)
-        opened = self._executor.new_position(order, self._market_price(order))
+        opened = self._executor.new_position(order, self._price(symbol, order.side))
         net = self._executor.net_position(symbol)
         if net is None or net.side is opened.side:
             return account.margin_of([*account.positions.values(), opened])
@@ -98,14 +101,13 @@ class MarketRequests(Desk):
         if self.margin_after(request) > self._account.figures().equity:
             raise RefusedError(mt5.TRADE_RETCODE_NO_MONEY)
 
-    def _market_price(self, order: Order) -> float:
-        symbol = order.symbol
-        slippage = self._slippage * symbol.point
-        return market_price(order.side, symbol.bid, symbol.ask, slippage)
+    def _price(self, symbol: Symbol, side: Side) -> float:
+        slippage = (self._slippage + self.slip) * symbol.point
+        return market_price(side, symbol.bid, symbol.ask, slippage)
 
     def _open(self, symbol: Symbol, request: TradeRequest) -> Execution:
         order = self._new_order(symbol, request)
-        order.price = self._market_price(order)
+        order.price = self._price(symbol, order.side)
         deal = self._executor.fill(order, order.price)
         return Execution(
             order=order.ticket, deal=deal, volume=order.volume, price=order.price
@@ -113,7 +115,7 @@ class MarketRequests(Desk):
 
     def _close(self, held: OpenPosition, request: TradeRequest) -> Execution:
         order = self._new_order(held.symbol, request)
-        order.price = self._market_price(order)
+        order.price = self._price(held.symbol, order.side)
         deal = self._executor.close(held, order, order.price)
         return Execution(
             order=order.ticket, deal=deal, volume=order.volume, price=order.price

@@ -26,7 +26,7 @@ class PendingRequests(Desk):
         checks.check_order_mode(symbol, request.type, request.sl, request.tp)
         checks.check_filling(symbol, request.type_filling, is_pending=True)
         checks.check_volume(symbol, request.volume)
-        checks.check_market(symbol, self._market.is_closed)
+        checks.check_market(symbol, self._market.is_open(symbol))
         self._check_prices(symbol, request.type, request)
         expires = checks.expiry_of(symbol, request, self._market.time)
         self._check_volume_limit(symbol, side, request.volume)
@@ -38,7 +38,7 @@ class PendingRequests(Desk):
         """Verify a change of a pending order."""
         order = self._order(request)
         symbol = order.symbol
-        checks.check_market(symbol, self._market.is_closed)
+        checks.check_market(symbol, self._market.is_open(symbol))
         checks.check_frozen_order(symbol, order.type, order.price)
         self._check_prices(symbol, order.type, request)
         expires = checks.expiry_of(symbol, request, self._market.time)
@@ -72,7 +72,7 @@ class PendingRequests(Desk):
     def remove(self, request: TradeRequest) -> Verified:
         """Verify the removal of a pending order."""
         order = self._order(request)
-        checks.check_market(order.symbol, self._market.is_closed)
+        checks.check_market(order.symbol, self._market.is_open(order.symbol))
         checks.check_frozen_order(order.symbol, order.type, order.price)
 
         def execute() -> Execution:

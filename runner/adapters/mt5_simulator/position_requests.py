@@ -24,7 +24,7 @@ class PositionRequests(Desk):
         sl, tp = symbol.round(request.sl), symbol.round(request.tp)
         checks.check_direction(symbol, held.side, is_opening=False)
         checks.check_order_mode(symbol, mt5.ORDER_TYPE_BUY, sl, tp)
-        checks.check_market(symbol, self._market.is_closed)
+        checks.check_market(symbol, self._market.is_open(symbol))
         if (sl, tp) == (held.sl, held.tp):
             raise RefusedError(mt5.TRADE_RETCODE_NO_CHANGES)
         checks.check_frozen_position(symbol, held.side, held.sl, held.tp)
@@ -52,7 +52,7 @@ class PositionRequests(Desk):
         checks.check_direction(symbol, held.side, is_opening=False)
         if not symbol.fields["order_mode"] & checks.ORDER_CLOSE_BY:
             raise RefusedError(mt5.TRADE_RETCODE_INVALID_ORDER)
-        checks.check_market(symbol, self._market.is_closed)
+        checks.check_market(symbol, self._market.is_open(symbol))
         for each in (held, other):
             checks.check_frozen_position(symbol, each.side, each.sl, each.tp)
         return lambda: self._close_against(held, other, request)

@@ -140,8 +140,10 @@ class QuoteCalls(Caller):
     def copy_ticks_from(
         self, symbol: str, date_from: Any, count: int, flags: int, /
     ) -> Records:
-        """Return the first *count* ticks from *date_from* on."""
-        number = self._count("copy_ticks_from", count)
+        """Return the first *count* ticks from *date_from* on; any number [D]."""
+        number = arguments.parsed_int("copy_ticks_from", count)
+        if number <= 0:
+            raise CallFailedError(mt5.RES_E_INVALID_PARAMS)
         first = arguments.date("date_from", date_from)
         rows = self._ticks("copy_ticks_from", symbol, flags)
         start, _ = _span(rows.view()["time_msc"], first * 1000, first * 1000)

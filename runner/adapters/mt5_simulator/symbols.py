@@ -10,6 +10,7 @@ from typing import Any, Final, cast
 
 from runner.adapters.mt5_simulator import constants as mt5
 from runner.adapters.mt5_simulator.bars import TICKS, BarHistory, Rows
+from runner.adapters.mt5_simulator.sessions import USUAL, Sessions, read_sessions
 from runner.adapters.mt5_simulator.structs import SymbolInfo, Tick
 from runner.adapters.mt5_simulator.symbol_table import COMMON, built_in_symbols
 from runner.core.market import Timeframe
@@ -87,6 +88,7 @@ class Symbol:
         self.time_msc = 0
         self.bars: BarHistory | None = None
         self.ticks = Rows(TICKS, limit)
+        self.sessions: Sessions | None = fields["sessions"]
         self._limit = limit
         self._day = -1
         self._bid_range = self._ask_range = (0.0, 0.0)
@@ -108,6 +110,14 @@ class Symbol:
         if self.bars is None:
             self.bars = BarHistory(base, self._limit)
         return self.bars
+
+    def is_traded_at(self, time: int) -> bool:
+        """Say whether one of its sessions is open.
+
+        Args:
+            time: Seconds of the server's wall clock.
+        """
+        return self.sessions is None or self.sessions.are_open(time)
 
     def ask_above(self, bid: float, spread: int) -> float:
         """Return the ask *spread* points above *bid*; 0 takes the default spread."""
@@ -212,17 +222,21 @@ def read_symbols(path: Path) -> dict[str, dict[str, Any]]:
     return dict(content)
 
 
-def resolve_symbols(overrides: object) -> dict[str, dict[str, Any]]:
+def resolve_symbols(
+    overrides: object, *, usual_sessions: bool = False
+) -> dict[str, dict[str, Any]]:
     """Return every symbol's complete fields: the built-in ones, and *overrides*.
 
     A new symbol needs ``digits``, ``trade_contract_size`` and ``currency_profit``.
     ``point`` follows ``digits`` and ``trade_tick_size`` follows ``point`` unless
     given. ``spread`` is the one for feeds without any; ``bid`` and ``ask`` are rates
-    to convert with until the feed brings some; ``margin_rate`` (no field of
-    `symbol_info`) multiplies the margin.
+    to convert with until the feed brings some. Two are no fields of `symbol_info`:
+    ``margin_rate`` multiplies the margin, ``sessions`` are the times at which the
+    symbol is traded, which is always without any.
 
     Args:
         overrides: Symbol to `symbol_info` fields by name.
+        usual_sessions: Whether symbols without sessions have those of their folder.
 
     Raises:
         SymbolsError: Every fault with its path.
@@ -242,7 +256,10 @@ def resolve_symbols(overrides: object) -> dict[str, dict[str, Any]]:
         )
     if faults:
         raise SymbolsError("; ".join(faults))
-    return {name: _completed(name, fields) for name, fields in symbols.items()}
+    return {
+        name: _completed(name, fields, usual_sessions)
+        for name, fields in symbols.items()
+    }
 
 
 def with_digits(
@@ -289,9 +306,12 @@ def _checked(
     checked: dict[str, Any] = {}
     for field, value in fields.items():
         path = f"$.{name}.{field}"
+        if field == "sessions":
+            checked[field] = read_sessions(path, value, faults)
+            continue
         expected = _TYPES.get(field)
         if expected is None:
-            near = difflib.get_close_matches(field, _TYPES, n=1)
+            near = difflib.get_close_matches(field, (*_TYPES, "sessions"), n=1)
             hint = f", did you mean {near[0]}?" if near else ""
             faults.append(f"{path}: no field of symbol_info{hint}")
         elif expected is float and type(value) is int:
@@ -318,8 +338,18 @@ def _checked(
     return checked
 
 
-def _completed(name: str, fields: Mapping[str, Any]) -> dict[str, Any]:
-    complete = {**_EMPTY, **COMMON, "margin_rate": 1.0, **fields, "name": name}
+def _completed(
+    name: str, fields: Mapping[str, Any], usual_sessions: bool
+) -> dict[str, Any]:
+    complete: dict[str, Any] = {
+        **_EMPTY,
+        **COMMON,
+        "margin_rate": 1.0,
+        **fields,
+        "name": name,
+    }
+    folder = complete["path"].partition("\\")[0]
+    complete.setdefault("sessions", USUAL.get(folder) if usual_sessions else None)
     complete["point"] = fields.get("point", round(10.0 ** -fields["digits"], 8))
     complete["trade_tick_size"] = fields.get("trade_tick_size", complete["point"])
     if not complete["ask"]:

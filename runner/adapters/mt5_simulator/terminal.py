@@ -2,7 +2,7 @@
 
 Names, arguments, results and failures are those of the real module (the sources are
 named in ``docs/simulator.md``). The market stands still until somebody moves it: a
-`MarketDriver` with a feed, or `quote`.
+`Driver` with a feed, `quote`, or `pass_time`.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from runner.adapters.mt5_simulator.errors import (
 )
 from runner.adapters.mt5_simulator.execution import Executor
 from runner.adapters.mt5_simulator.faults import Faults
+from runner.adapters.mt5_simulator.latency import Latency
 from runner.adapters.mt5_simulator.market import Market
 from runner.adapters.mt5_simulator.quote_calls import MAX_BARS, QuoteCalls
 from runner.adapters.mt5_simulator.structs import AccountInfo, TerminalInfo
@@ -58,6 +59,8 @@ class SimulatedTerminal(QuoteCalls, TradeCalls):
         stop_out: Margin level below which positions are closed, in percent.
         max_orders: Pending orders at once; 0 for no limit.
         fifo_close: Whether the oldest position of a symbol must be closed first.
+        usual_sessions: Whether the market closes at weekends, and metals and indices
+            for an hour a day; sessions of a symbols file are in force anyhow.
         faults: A plan of failures.
     """
 
@@ -79,9 +82,12 @@ class SimulatedTerminal(QuoteCalls, TradeCalls):
         stop_out: float = 30.0,
         max_orders: int = 200,
         fifo_close: bool = False,
+        usual_sessions: bool = False,
         faults: Faults | None = None,
     ) -> None:
-        market = Market(symbols or {}, server_zone, currency, leverage, MAX_BARS)
+        market = Market(
+            symbols or {}, server_zone, currency, leverage, MAX_BARS, usual_sessions
+        )
         rules = AccountRules(
             login=login,
             currency=currency,
@@ -97,8 +103,9 @@ class SimulatedTerminal(QuoteCalls, TradeCalls):
         account = SimulatedAccount(rules, market, balance)
         executor = Executor(account, market)
         trade_server = TradeServer(account, market, executor, slippage)
-        super().__init__(market, account, trade_server, Switches(), faults)
         self.watch = Watch(account, market, executor, slippage)
+        latency = Latency(market, self.watch)
+        super().__init__(market, account, trade_server, latency, Switches(), faults)
         self._password = password
 
     def reset(self, **options: Any) -> None:
@@ -118,6 +125,19 @@ class SimulatedTerminal(QuoteCalls, TradeCalls):
             time: UTC-aware, not before the quote before.
         """
         self.take_quotes([(self.known(symbol), bid, ask)], self.wall_msc(time))
+
+    def pass_time(self, time: datetime) -> None:
+        """Let the server's clock go on without a quote.
+
+        Nights cost their swap, orders lapse, sessions open and close.
+
+        Args:
+            time: UTC-aware; a time that is past changes nothing.
+        """
+        market = self.market
+        market.time_msc = max(market.time_msc, self.wall_msc(time))
+        self.account.begin()
+        self.watch.pass_time()
 
     def known(self, symbol: str) -> Symbol:
         """Return a symbol of the broker; ValueError if there is none such."""

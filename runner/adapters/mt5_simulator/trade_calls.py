@@ -9,7 +9,14 @@ from runner.adapters.mt5_simulator import constants as mt5
 from runner.adapters.mt5_simulator.calls import Caller, call
 from runner.adapters.mt5_simulator.desk import Execution
 from runner.adapters.mt5_simulator.errors import CallFailedError
-from runner.adapters.mt5_simulator.faults import Answer, FillPart, Refuse
+from runner.adapters.mt5_simulator.faults import (
+    Answer,
+    Delay,
+    FillBare,
+    FillPart,
+    Refuse,
+    Slip,
+)
 from runner.adapters.mt5_simulator.history import Archive
 from runner.adapters.mt5_simulator.market import NoRateError
 from runner.adapters.mt5_simulator.structs import (
@@ -18,11 +25,13 @@ from runner.adapters.mt5_simulator.structs import (
     TradeDeal,
     TradeOrder,
     TradePosition,
+    TradeRequest,
 )
 from runner.adapters.mt5_simulator.symbols import Symbol
 
 _Record = TypeVar("_Record", TradeDeal, TradeOrder)
 _TWO: Final = 2
+_LEVELS: Final = ("sl", "tp")
 _SIDES: Final = (mt5.ORDER_TYPE_BUY, mt5.ORDER_TYPE_SELL)
 
 
@@ -167,14 +176,23 @@ class TradeCalls(Caller):
         request = arguments.trade_request("order_send", args, fields)
         if self.switches.tradeapi_disabled:
             raise CallFailedError(mt5.RES_E_AUTO_TRADING_DISABLED)
+        if isinstance(fault, Delay):
+            self.latency.let_pass(fault)
         self._set_gate()
         if isinstance(fault, Refuse):
             return self.server.answer(request, Execution(retcode=fault.retcode))
         if isinstance(fault, Answer):
             self.server.send(request)
             return self.server.answer(request, Execution(retcode=fault.retcode))
+        if isinstance(fault, FillBare) and request.action == mt5.TRADE_ACTION_DEAL:
+            request = TradeRequest(
+                0.0 if name in _LEVELS else value
+                for name, value in zip(request.__match_args__, request, strict=True)
+            )
         return self.server.send(
-            request, fault.share if isinstance(fault, FillPart) else 1.0
+            request,
+            fault.share if isinstance(fault, FillPart) else 1.0,
+            fault.points if isinstance(fault, Slip) else 0.0,
         )
 
     def _set_gate(self) -> None:

@@ -88,13 +88,17 @@ class TradeServer:
             )
         )
 
-    def send(self, request: TradeRequest, share: float = 1.0) -> OrderSendResult:
+    def send(
+        self, request: TradeRequest, share: float = 1.0, slip: float = 0.0
+    ) -> OrderSendResult:
         """Verify and execute *request*.
 
         Args:
             request: What is asked for.
             share: The part of a market order's volume that is executed.
+            slip: Points by which this market order is filled worse.
         """
+        self._deals.slip = slip
         try:
             executable = self._verify(request)
             if share < 1 and request.action == mt5.TRADE_ACTION_DEAL:
@@ -106,6 +110,8 @@ class TradeServer:
                 done = executable()
         except RefusedError as refused:
             done = Execution(retcode=refused.retcode)
+        finally:
+            self._deals.slip = 0.0
         return self.answer(request, done)
 
     def answer(self, request: TradeRequest, done: Execution) -> OrderSendResult:

@@ -92,11 +92,17 @@ class Watch:
                     self._executor.finish(order, mt5.ORDER_STATE_EXPIRED)
 
     def on_quotes(self, symbols: Sequence[Symbol]) -> None:
-        """Fill what the present quotes of *symbols* reach, then check the stop-out."""
+        """Fill what the present quotes of *symbols* reach, then check the stop-out.
+
+        A quote outside of a symbol's sessions fills nothing: what it reached is
+        filled at the first quote within them.
+        """
         account = self._account
         if not self.has_work:
             return
         for symbol in symbols:
+            if symbol.sessions is not None and not self._market.is_open(symbol):
+                continue
             bid, ask = symbol.bid, symbol.ask
             slippage = self.slippage * symbol.point
             for held in account.positions_in(symbol):
@@ -235,7 +241,10 @@ class Watch:
             at = {
                 held: quotes.get(held.symbol, (held.symbol.bid, held.symbol.ask))
                 for held in account.positions.values()
+                if held.symbol in quotes or self._market.is_open(held.symbol)
             }
+            if not at:
+                return
             worst = min(at, key=lambda held: account.profit_at(held, at[held]))
             price = worst.symbol.round(worst.price_at(*at[worst]))
             self._executor.close_by_market(

@@ -174,6 +174,11 @@ class RedisControl:
         """
         try:
             taken, told = self._run(lease.ACQUIRE, account)
+            held = "" if taken else as_text(told)
+            if lease.is_of_predecessor(held, self._session):
+                log.info("the lease of a dead predecessor is taken over: %s", held)
+                self._run(lease.RELEASE, account, held)
+                taken, told = self._run(lease.ACQUIRE, account)
         except NoPermissionError as error:
             log.warning("no lease: Redis does not permit it (%s)", error)
             return None
@@ -191,8 +196,9 @@ class RedisControl:
         except redis.ResponseError as error:
             raise UnavailableError(str(error)) from error
 
-    def _run(self, text: str, account: str) -> Any:
-        command = lease.script(text, account, self._session, self._epoch)
+    def _run(self, text: str, account: str, session: str | None = None) -> Any:
+        session = session or self._session
+        command = lease.script(text, account, session, self._epoch)
         return self._try(lambda: self._client.execute_command(*command))
 
     # -- wake-ups ----------------------------------------------------------------------

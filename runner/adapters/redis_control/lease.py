@@ -48,3 +48,16 @@ def holder(session: str) -> LeaseHolder:
     if pid.isdigit():
         return LeaseHolder(session=session, host=host, pid=int(pid))
     return LeaseHolder(session=session)
+
+
+def is_of_predecessor(held: str, session: str) -> bool:
+    """Tell whether a lease is held by a dead predecessor of *session*.
+
+    A supervisor gives all the workers that it starts for an account one mark, and
+    starts one only when it has seen the last one end. Sessions of one host and mark
+    that differ in the process are therefore never alive at the same time.
+    """
+    host, _, rest = held.partition(":")
+    own_host, _, own_rest = session.partition(":")
+    mark, own_mark = rest.partition(":")[2], own_rest.partition(":")[2]
+    return held != session and host == own_host and bool(mark) and mark == own_mark

@@ -17,6 +17,7 @@ import attrs
 from attrs.validators import ge, gt, in_, le, lt, optional
 
 from runner.core.market import Timeframe
+from runner.core.restart import RestartPolicy
 from runner.core.settings import EMPTY
 from runner.serde import ConfigErrors, structure_settings
 from runner.wire.keys import BOT_HEARTBEAT_TTL
@@ -96,6 +97,9 @@ class RunnerSettings:
         mt5_login: Account number in the terminal; None takes the account id.
         mt5_server: The broker's trade server.
         mt5_path: The terminal's executable.
+        on_restart: What becomes of positions and pending orders that an earlier start
+            left: ``adopt`` manages them, ``flatten`` closes them before anything is
+            opened, ``refuse`` does not start.
         max_config_age_h: Hours without the server's word after which only exits go on.
         enabled_plugins: Plugins that must load, or the runner does not start.
         disabled_plugins: Plugins that are not used.
@@ -137,6 +141,9 @@ class RunnerSettings:
     mt5_login: int | None = None
     mt5_server: str | None = None
     mt5_path: str | None = None
+    on_restart: str = attrs.field(
+        default="adopt", validator=in_([policy.value for policy in RestartPolicy])
+    )
     max_config_age_h: float = attrs.field(default=24.0, validator=[gt(0), le(_YEAR_H)])
     enabled_plugins: tuple[str, ...] = ()
     disabled_plugins: tuple[str, ...] = ()

@@ -23,6 +23,7 @@ from runner.app.recording import header, how_it_ended, open_recorder
 from runner.app.setup import TerminalSetup
 from runner.app.terminal import open_terminal
 from runner.core.account import Account
+from runner.core.restart import RestartPolicy
 from runner.exit_codes import ExitCode
 from runner.host.records import PluginError
 from runner.link import Link
@@ -197,9 +198,10 @@ def _run_recorded(
             exit_when_feed_ends=settings.exit_when_feed_ends,
             epoch=epoch,
             server_peak=settings.terminal != "paper",
+            on_restart=RestartPolicy(settings.on_restart),
         )
         if recorder is not None:
-            recorder.begin(partial(header, settings, loop_settings, discovery, host))
+            recorder.begin(partial(header, settings, account, discovery, host, around))
             around = scripted(recorder, around)
             loop_settings = settings_through(recorder, loop_settings)
         loop = build_loop(

@@ -19,7 +19,7 @@ import attrs
 from runner import __version__
 from runner.host.discovery import Discovery
 from runner.host.manager import PluginHost
-from runner.loop.settings import LoopSettings
+from runner.loop.build import Surroundings
 from runner.ports import Clock
 from runner.recorder.codec import journal_codec
 from runner.recorder.recorder import Recorder
@@ -101,23 +101,25 @@ def _secrets(settings: RunnerSettings, account: str) -> list[str]:
 
 def header(
     settings: RunnerSettings,
-    loop_settings: LoopSettings,
+    account: str,
     discovery: Discovery,
     host: PluginHost,
+    around: Surroundings,
 ) -> dict[str, Any]:
     """Return what a journal begins with: who ran, which code, which settings.
 
     Args:
         settings: The runner's settings.
-        loop_settings: Who runs.
+        account: The account id that the server knows.
         discovery: Every strategy that was found.
         host: The plugins that run.
+        around: The loop's surroundings.
     """
     left_out: list[str] = []
     values = attrs.asdict(settings)
     return {
-        "account": loop_settings.account,
-        "session": loop_settings.session,
+        "account": account,
+        "has_player": around.player is not None,
         **code(discovery, host),
         "settings": {
             name: _public(values[name], name, left_out) for name in RECORDED_SETTINGS

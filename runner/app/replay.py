@@ -85,7 +85,6 @@ def _play(run: Run, tape: Tape, discovery: Discovery, host: PluginHost) -> None:
     store = without("store", tape)
     loop_settings = settings_through(tape, None)
     market, broker = without("market", tape), without("broker", tape)
-    is_paper = run.header["settings"]["terminal"] == "paper"
     around = Surroundings(
         market=market,
         broker=broker,
@@ -93,7 +92,7 @@ def _play(run: Run, tape: Tape, discovery: Discovery, host: PluginHost) -> None:
         store=store,
         clock=without("clock", tape),
         stop=ScriptedStop(tape, StopRequest()),
-        player=without("player", tape) if is_paper else None,
+        player=without("player", tape) if run.header["has_player"] else None,
     )
     try:
         loop = build_loop(

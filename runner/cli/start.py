@@ -66,6 +66,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="seconds between looks at the versions (default: 60)",
     )
     parser.add_argument(
+        "--on-restart",
+        choices=["adopt", "flatten", "refuse"],
+        help="what becomes of what an earlier start left open (default: adopt)",
+    )
+    parser.add_argument(
         "--standby",
         action="store_true",
         help="wait when another runner owns the account",

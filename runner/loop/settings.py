@@ -8,6 +8,7 @@ from typing import Protocol
 import attrs
 
 from runner.core.market import Timeframe
+from runner.core.restart import RestartPolicy
 
 
 class Player(Protocol):
@@ -39,6 +40,7 @@ class LoopSettings:
         epoch: Fencing number of the lease; None without a lease.
         server_peak: Whether the server's peak balance is of this account; on paper it
             is of another one.
+        on_restart: What becomes of what an earlier start left open.
     """
 
     account: str
@@ -52,3 +54,4 @@ class LoopSettings:
     exit_when_feed_ends: bool = False
     epoch: int | None = None
     server_peak: bool = True
+    on_restart: RestartPolicy = RestartPolicy.ADOPT

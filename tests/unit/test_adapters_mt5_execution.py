@@ -95,6 +95,7 @@ class Scripted:
             trade_tick_value=1.0, trade_contract_size=100_000.0, volume_min=0.01,
             volume_max=100.0, volume_step=0.01, volume_limit=0.0, trade_stops_level=0,
             trade_freeze_level=0, trade_mode=4, trade_exemode=2, filling_mode=3,
+            order_mode=127, expiration_mode=15,
             currency_base="EUR", currency_profit="USD", currency_margin="EUR",
         )  # fmt: skip
         self.tick: Any = make_tick()

@@ -11,35 +11,40 @@ import attrs
 import pytest
 
 from plugins.sizing import Sizing, SizingSettings
-from runner import Timeframe
 from runner.app.recording import header, how_it_ended, journal_folder, open_recorder
 from runner.host.discovery import discover
 from runner.host.manager import PluginHost
 from runner.host.records import BUILT_IN
-from runner.loop.settings import LoopSettings
+from runner.loop.build import Surroundings
+from runner.loop.stop import StopRequest
 from runner.recorder.ports import calls_of, through
 from runner.recorder.segments import runs_of
 from runner.replay.reading import find_run, read_lines
 from runner.settings import RunnerSettings, SettingsError
 from runner.testing import FakeClock
 
-LOOP = LoopSettings(
-    account="7", session="s", host="h", pid=1, version="0", timeframe=Timeframe.H1
-)
-
 
 def made_header(settings: RunnerSettings, memory_state: Any) -> dict[str, Any]:
     """Return the header of a run with one plugin."""
     host = PluginHost()
     host.attach("sizing", Sizing(SizingSettings(), memory_state), BUILT_IN)
-    return header(settings, LOOP, discover(), host)
+    nothing: Any = None
+    around = Surroundings(
+        market=nothing,
+        broker=nothing,
+        link=nothing,
+        store=nothing,
+        clock=FakeClock(),
+        stop=StopRequest(),
+    )
+    return header(settings, "7", discover(), host, around)
 
 
 def test_the_header_names_what_decides(memory_state):
     """Versions, the code of each plugin that runs and of each strategy."""
     made = made_header(RunnerSettings(), memory_state)
 
-    assert ("7", "s") == (made["account"], made["session"])
+    assert ("7", False) == (made["account"], made["has_player"])
     assert ["sizing"] == list(made["plugins"])
     assert {"TrendFollowingBot", "MeanReversionBot"} <= made["strategies"].keys()
     assert {"mt5runner", "python", "numpy", "pandas"} == made["versions"].keys()

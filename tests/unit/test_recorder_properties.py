@@ -180,12 +180,11 @@ def test_a_strategy_that_decides_otherwise_is_stopped_at_its_first_decision(
     _play(world, ["bar"])
     recorder.close("done")
 
-    class Changed(world.classes["Eager"]):
-        def on_bar(self, bar):
-            return self.buy(bar.symbol, stop_loss=101)
+    def on_bar(self: Any, bar: Any) -> Any:
+        return self.buy(bar.symbol, stop_loss=101)
 
-    Changed.__name__ = "Restless"
-    world.classes["Restless"] = Changed
+    before = world.classes["Restless"]
+    world.classes["Restless"] = type("Restless", (before,), {"on_bar": on_bar})
     with pytest.raises(DifferenceError) as caught:
         replay(world, tmp_path, 3)
 

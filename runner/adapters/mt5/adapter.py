@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from runner.adapters.mt5.bars import Bars
 from runner.adapters.mt5.execution import Execution
 from runner.adapters.mt5.lookup import Lookup
+from runner.adapters.mt5.placing import Placing
 from runner.adapters.mt5.quotes import Quotes
 from runner.adapters.mt5.readings import (
     account_from,
@@ -88,6 +89,9 @@ class MT5Adapter:
             self._quotes,
             self._lookup,
             removal,
+            Placing(
+                self._session, self._symbols, self._quotes, self._lookup, time, clock
+            ),
             clock,
             settings,
         )

@@ -15,6 +15,7 @@ import attrs
 from runner.adapters.mt5.attempt import Attempt, Budget
 from runner.adapters.mt5.lookup import Lookup
 from runner.adapters.mt5.orders import Draft
+from runner.adapters.mt5.placing import Placing
 from runner.adapters.mt5.quotes import Quotes
 from runner.adapters.mt5.read_back import ReadBack
 from runner.adapters.mt5.readings import side_of
@@ -52,6 +53,7 @@ class Execution:
         quotes: Fresh quotes.
         lookup: Finds what became of an order.
         removal: Removes pending orders.
+        placing: Places pending orders.
         clock: For waiting between tries.
         settings: Deviation.
     """
@@ -64,6 +66,7 @@ class Execution:
         quotes: Quotes,
         lookup: Lookup,
         removal: Removal,
+        placing: Placing,
         clock: Clock,
         settings: MT5Settings,
     ) -> None:
@@ -73,6 +76,7 @@ class Execution:
         self._quotes = quotes
         self._lookup = lookup
         self._removal = removal
+        self._placing = placing
         self._clock = clock
         self._deviation = settings.deviation
         self._read_back = ReadBack(terminal, session)
@@ -85,14 +89,20 @@ class Execution:
             self._session.linked()
             if request.action is Action.CANCEL:
                 return self._removal.send(request, self._deliver, self._unanswered)
+            if request.action is Action.PLACE:
+                return self._settled(
+                    self._placing.send(request, self._deliver, self._unanswered)
+                )
             attempt = self._prepare(request)
         except (UnavailableError, OrderError, SymbolError) as error:
             return _result(request, Outcome.NOT_SENT, str(error))
         if attempt is None:
             return _already_closed(request, "the position is not open any more")
-        result = self._run(attempt)
+        return self._settled(self._run(attempt))
+
+    def _settled(self, result: OrderResult) -> OrderResult:
         if result.outcome is not Outcome.UNKNOWN:
-            self._lookup.settled(request.token)
+            self._lookup.settled(result.token)
         return result
 
     def _prepare(self, request: OrderRequest) -> Attempt | None:

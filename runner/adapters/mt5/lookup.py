@@ -85,6 +85,8 @@ class Lookup:
         match request.action:
             case Action.OPEN:
                 result = self._opened(request)
+            case Action.PLACE:
+                result = self._placed(request)
             case Action.CLOSE:
                 result = self._closed(request)
             case Action.PROTECT:
@@ -114,12 +116,7 @@ class Lookup:
         )
         self._refuse_working(request)
         history = self._deals()
-        deals = [
-            deal
-            for deal in history
-            if deal.entry in {mt5.DEAL_ENTRY_IN, mt5.DEAL_ENTRY_INOUT}
-            and self._is_ours(request, deal, deal.time_msc)
-        ]
+        deals = self._fills(request, history)
         ours = [
             position
             for position in positions
@@ -130,6 +127,41 @@ class Lookup:
         if ours:
             return _from_position(request, ours[0])
         return self._refused(request, history)
+
+    def _placed(self, request: OrderRequest) -> OrderResult | None:
+        # It waits first, and is filled or removed later: this order of readings meets
+        # one that is filled meanwhile at its deal.
+        orders = self._session.answer("orders_get", self._terminal.orders_get())
+        for order in orders:
+            if self._is_ours(request, order, order.time_setup_msc):
+                return OrderResult(
+                    token=request.token,
+                    outcome=Outcome.PLACED,
+                    message="found among the pending orders",
+                    ticket=order.ticket,
+                    volume=order.volume_current,
+                    price=order.price_open,
+                    stop_loss=order.sl,
+                    take_profit=order.tp,
+                )
+        history = self._deals()
+        deals = self._fills(request, history)
+        if deals:
+            positions = self._session.answer(
+                "positions_get", self._terminal.positions_get()
+            )
+            return _from_deals(request, deals, positions)
+        return self._refused(request, history)
+
+    def _fills(
+        self, request: OrderRequest, history: Iterable[TradeDeal]
+    ) -> list[TradeDeal]:
+        ours = [deal for deal in history if self._is_ours(request, deal, deal.time_msc)]
+        entries = {mt5.DEAL_ENTRY_IN, mt5.DEAL_ENTRY_INOUT}
+        # On a netting account an order that meets an opposite position only reduces it.
+        return [deal for deal in ours if deal.entry in entries] or [
+            deal for deal in ours if request.token in deal.comment
+        ]
 
     def _closed(self, request: OrderRequest) -> OrderResult | None:
         ticket = request.ticket or 0

@@ -121,7 +121,7 @@ def _settings_of(run: Run, settings: RunnerSettings) -> RunnerSettings:
         raise JournalError(
             f"{run.folder}: its settings cannot be used: {'; '.join(error.errors)}"
         ) from None
-    if len(values) < len(RECORDED_SETTINGS):
+    if len(values) < len(RECORDED_SETTINGS) or "has_player" not in run.header:
         raise JournalError(f"{run.folder}: its header is damaged")
     return attrs.evolve(found, plugin_dirs=settings.plugin_dirs)
 

@@ -12,6 +12,7 @@ import pytest
 
 from plugins.sizing import Sizing, SizingSettings
 from runner.app.recording import header, how_it_ended, journal_folder, open_recorder
+from runner.app.replay import replay
 from runner.host.discovery import discover
 from runner.host.manager import PluginHost
 from runner.host.records import BUILT_IN
@@ -19,7 +20,7 @@ from runner.loop.build import Surroundings
 from runner.loop.stop import StopRequest
 from runner.recorder.ports import calls_of, through
 from runner.recorder.segments import runs_of
-from runner.replay.reading import find_run, read_lines
+from runner.replay.reading import JournalError, find_run, read_lines
 from runner.settings import RunnerSettings, SettingsError
 from runner.testing import FakeClock
 
@@ -128,6 +129,17 @@ def test_a_file_in_the_folders_place_is_refused(tmp_path):
     with pytest.raises(SettingsError, match="expected a folder, got a file"):
         open_recorder(settings, "7", FakeClock())
     assert () == tuple(runs_of(tmp_path / "j"))
+
+
+def test_a_journal_whose_header_says_too_little_is_refused(tmp_path):
+    """What the loop ran on would have to be guessed."""
+    recorder = open_recorder(RunnerSettings(journal=str(tmp_path)), "7", FakeClock())
+    assert recorder is not None
+    recorder.begin(lambda: {"account": "7", "settings": {"terminal": "paper"}})
+    recorder.close("done")
+
+    with pytest.raises(JournalError, match="its header is damaged"):
+        replay(tmp_path, RunnerSettings())
 
 
 def test_a_run_that_an_error_ended_says_which():

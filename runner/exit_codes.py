@@ -19,6 +19,8 @@ class ExitCode(enum.IntEnum):
     """Something that is needed could not be reached."""
     OWNED = 5
     """The account is owned by another runner."""
+    DIFFERENT = 6
+    """A replay decided otherwise than its journal."""
     RESTART = 7
     """It ended cleanly to be started again: it held too much memory."""
     INTERRUPTED = 130

@@ -30,7 +30,7 @@ class ApiAccess:
 
 
 class PluginState(Protocol):
-    """Durable JSON values of one plugin on one account."""
+    """Durable JSON values of one plugin on one account, and what it learns."""
 
     def get(self, key: str) -> Any | None:
         """Return the value last put under *key*, or None."""
@@ -42,6 +42,19 @@ class PluginState(Protocol):
 
     def items(self) -> Mapping[str, Any]:
         """Return every stored value by key."""
+        ...
+
+    def learn(self, what: str, read: Callable[[], Any]) -> Any:
+        """Return what *read* returns: a file, a clock, the work of another thread.
+
+        A plugin that decides on anything beside its settings, its state and what hooks
+        are given learns it this way. It stands in the journal then, and a replay takes
+        it from there instead of calling *read*. Call it from hooks, not from threads.
+
+        Args:
+            what: A name for it.
+            read: Returns a JSON value; what it raises goes through.
+        """
         ...
 
 

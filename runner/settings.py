@@ -55,6 +55,10 @@ def _accounts(_: object, attribute: Any, value: tuple[str, ...]) -> None:
         raise ValueError(f"{attribute.name}: name each only once")
 
 
+NO_JOURNAL = "off"
+"""As the setting *journal*: nothing is recorded."""
+
+
 @attrs.frozen(kw_only=True)
 class RunnerSettings:
     """How one runner runs.
@@ -70,6 +74,9 @@ class RunnerSettings:
         feed: What drives the paper terminal.
         speed: Market seconds per second on paper; 0 is as fast as it goes.
         state_dir: Where durable state is kept.
+        journal: Folder of the recorder's journals; empty for ``journal`` in the state
+            directory, ``off`` for none.
+        journal_mb: Most megabytes of one account's journals; the oldest go first.
         heartbeat_interval: Seconds; shorter than a heartbeat lives in Redis.
         poll_interval: Seconds between two looks at the versions.
         log_format: ``text`` or ``json``.
@@ -112,6 +119,8 @@ class RunnerSettings:
     feed: str = "synthetic"
     speed: float = 1.0
     state_dir: str = DEFAULT_STATE_DIR
+    journal: str = ""
+    journal_mb: int = attrs.field(default=512, validator=gt(0))
     heartbeat_interval: float = attrs.field(
         default=30.0, validator=[gt(0), lt(BOT_HEARTBEAT_TTL)]
     )
@@ -162,6 +171,7 @@ _PARSERS: Mapping[str, Callable[[str], Any]] = {
     "accounts": _parse_list,
     "plugin_dirs": lambda text: tuple(text.split(os.pathsep)),
     "speed": _parse_speed,
+    "journal_mb": int,
     "heartbeat_interval": float,
     "poll_interval": float,
     "frozen_after": float,

@@ -14,6 +14,7 @@ from plugins.news_pause.almanac import Almanac
 from plugins.news_pause.currencies import currencies_of
 from plugins.news_pause.events import EVERY_CURRENCY, Calendar
 from plugins.news_pause.exits import closing_window, demands, judged, protections
+from plugins.news_pause.learned import Learned
 from plugins.news_pause.settings import NewsPauseSettings, OnEnter, WhenUnknown
 from plugins.news_pause.source import Delivery
 from plugins.news_pause.sources import make_sources
@@ -57,7 +58,10 @@ class NewsPause(Plugin):
     def __init__(self, settings: NewsPauseSettings, state: PluginState) -> None:
         super().__init__(settings, state)
         self._almanac = Almanac(settings.sources, state)
-        self._sources = make_sources(settings)
+        self._sources = {
+            name: Learned(name, source, state)
+            for name, source in make_sources(settings).items()
+        }
         self._known: dict[str, _Known] = {}
         self._stated: dict[str, tuple[str, ...]] = {}
         self._symbols: tuple[str, ...] = ()

@@ -9,6 +9,7 @@ import socket
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from runner import __version__
@@ -19,6 +20,7 @@ from runner.adapters.state_sqlite import SqliteState
 from runner.adapters.system_clock import SystemClock
 from runner.app.alive import SignOfLife
 from runner.app.plugins import load_plugins, parameters_finder
+from runner.app.recording import header, how_it_ended, open_recorder
 from runner.app.setup import TerminalSetup
 from runner.app.terminal import open_terminal
 from runner.app.watching import in_flight_file, take_over
@@ -29,14 +31,10 @@ from runner.host.records import PluginError
 from runner.host.watch import Watch
 from runner.link import Link
 from runner.logs import set_up
-from runner.loop.configs import Configs
-from runner.loop.desk import OrderDesk
-from runner.loop.live import Loop
-from runner.loop.roster import Roster
+from runner.loop.build import Surroundings, build_loop
 from runner.loop.settings import LoopSettings
 from runner.loop.stop import StopRequest
 from runner.loop.summary import Summary
-from runner.loop.view import View
 from runner.ports import (
     Clock,
     LeaseHolder,
@@ -44,6 +42,14 @@ from runner.ports import (
     StateStore,
     UnavailableError,
 )
+from runner.recorder.observer import observe
+from runner.recorder.ports import (
+    learn_through,
+    scripted,
+    settings_through,
+    through,
+)
+from runner.recorder.recorder import Recorder
 from runner.settings import PREFIX, RunnerSettings, SettingsError, environment, secret
 from runner.strategy import Parameters
 from runner.supervisor import Seat, sign_of_life_file
@@ -135,7 +141,40 @@ def _run(
     seat: Seat | None,
     watch: Watch,
 ) -> Summary:
-    discovery, host = load_plugins(settings, store, watch)
+    recorder = open_recorder(settings, account, clock)
+    ended = ""
+    try:
+        summary = _run_recorded(
+            settings, account, clock, store, stop, seat, watch, recorder
+        )
+        ended = summary.reason
+    except BaseException as error:
+        ended = how_it_ended(error)
+        raise
+    finally:
+        if recorder is not None:
+            recorder.close(ended)
+    return summary
+
+
+def _run_recorded(
+    settings: RunnerSettings,
+    account: str,
+    clock: Clock,
+    store: StateStore,
+    stop: StopRequest,
+    seat: Seat | None,
+    watch: Watch,
+    recorder: Recorder | None,
+) -> Summary:
+    if recorder is None:
+        kept = store
+        discovery, host = load_plugins(settings, store, watch=watch)
+    else:
+        kept = through("store", recorder, store)
+        learn = partial(learn_through, recorder)
+        discovery, host = load_plugins(settings, kept, watch=watch, learn=learn)
+        observe(host, recorder, lambda: recorder.problem)
     among = 1 if seat is None else seat.among
     terminal = open_terminal(settings, account, clock, among=among)
     # Host and process id are in it so that others can say who holds the lease. By the
@@ -150,58 +189,40 @@ def _run(
     try:
         take_over(watch, in_flight_file(Path(settings.state_dir), account), store)
         _connect(terminal, clock, stop, alive)
-        view = View(terminal.adapter, terminal.adapter)
-        desk = OrderDesk(
+        around = Surroundings(
+            market=terminal.adapter,
             broker=terminal.adapter,
-            store=store,
-            host=host,
-            view=view,
-            clock=clock,
-            session=session,
-        )
-        roster = Roster(
-            account=account,
-            view=view,
-            host=host,
-            desk=desk,
-            store=store,
-            default_timeframe=terminal.timeframe,
-        )
-        configs = Configs(
-            view=view,
-            host=host,
             link=link,
-            roster=roster,
-            find_strategy=discovery.find_strategy,
-        )
-        loop = Loop(
-            broker=terminal.adapter,
-            host=host,
-            link=link,
-            store=store,
+            store=kept,
             clock=clock,
-            roster=roster,
-            configs=configs,
-            desk=desk,
-            view=view,
             player=terminal.player,
             stop=stop,
-            alive=alive,
             resident=resident_bytes,
-            settings=LoopSettings(
-                account=account,
-                session=session,
-                host=socket.gethostname(),
-                pid=os.getpid(),
-                version=__version__,
-                timeframe=terminal.timeframe,
-                max_config_age=timedelta(hours=settings.max_config_age_h),
-                exit_when_feed_ends=settings.exit_when_feed_ends,
-                epoch=epoch,
-                server_peak=settings.terminal != "paper",
-                on_restart=RestartPolicy(settings.on_restart),
-                memory_limit_mb=settings.memory_limit_mb,
-            ),
+        )
+        loop_settings = LoopSettings(
+            account=account,
+            session=session,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            version=__version__,
+            timeframe=terminal.timeframe,
+            max_config_age=timedelta(hours=settings.max_config_age_h),
+            exit_when_feed_ends=settings.exit_when_feed_ends,
+            epoch=epoch,
+            server_peak=settings.terminal != "paper",
+            on_restart=RestartPolicy(settings.on_restart),
+            memory_limit_mb=settings.memory_limit_mb,
+        )
+        if recorder is not None:
+            recorder.begin(partial(header, settings, account, discovery, host, around))
+            around = scripted(recorder, around)
+            loop_settings = settings_through(recorder, loop_settings)
+        loop = build_loop(
+            around,
+            host=host,
+            find_strategy=discovery.find_strategy,
+            settings=loop_settings,
+            alive=alive,
         )
         return loop.run()
     except BaseException:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,20 @@ from runner.settings import (
 )
 from runner.strategy import Parameters
 
+Learn = Callable[[str, Callable[[], Any]], Any]
+"""Carries out `PluginState.learn`."""
+
+
+def _learn(what: str, read: Callable[[], Any]) -> Any:
+    return read()
+
 
 def load_plugins(
-    settings: RunnerSettings, store: StateStore, watch: Watch | None = None
+    settings: RunnerSettings,
+    store: StateStore,
+    *,
+    watch: Watch | None = None,
+    learn: Learn = _learn,
 ) -> tuple[Discovery, PluginHost]:
     """Find everything and register what is to run.
 
@@ -34,6 +46,7 @@ def load_plugins(
         settings: The runner's settings.
         store: Durable state of the account.
         watch: Bounds the time of every call; None for no bound.
+        learn: Called with what a plugin learns by itself, and how.
 
     Returns:
         What was found, and the host with the plugins on it.
@@ -60,7 +73,7 @@ def load_plugins(
     host.load(
         selected,
         make_settings=_settings_maker(settings),
-        state_for=lambda name: PluginStateIn(store, f"plugin.{name}"),
+        state_for=lambda name: PluginStateIn(store, f"plugin.{name}", learn),
     )
     return discovery, host
 
@@ -120,10 +133,12 @@ class PluginStateIn:
     Attributes:
         store: The account's store.
         namespace: The corner.
+        learn_by: Carries out `learn`.
     """
 
     store: StateStore
     namespace: str
+    learn_by: Learn = _learn
 
     def get(self, key: str) -> Any | None:
         """Return the value last put under *key*, or None."""
@@ -136,3 +151,11 @@ class PluginStateIn:
     def items(self) -> Mapping[str, Any]:
         """Return every stored value by key."""
         return self.store.items(self.namespace)
+
+    def learn(self, what: str, read: Callable[[], Any]) -> Any:
+        """Return what *read* returns, as JSON gives it back."""
+
+        def read_json() -> Any:
+            return json.loads(json.dumps(read(), allow_nan=False))
+
+        return self.learn_by(f"{self.namespace}.{what}", read_json)

@@ -25,7 +25,7 @@ class CommandModule(Protocol):
         ...
 
 
-COMMANDS = ("dev", "start", "terminal", "plugins", "doctor", "status")
+COMMANDS = ("dev", "start", "terminal", "plugins", "doctor", "status", "replay")
 """Names of the commands; each is a module of this package."""
 
 _EPILOG = (

@@ -80,6 +80,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="paper only: stop after the last quote",
     )
+    parser.add_argument(
+        "--journal",
+        metavar="DIR",
+        help="where the recorder writes (default: journal in --state-dir; off: not)",
+    )
     # What a supervisor tells its worker: account, mark, number of accounts.
     parser.add_argument("--worker", nargs=3, help=argparse.SUPPRESS)
     add_common_flags(parser)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 import attrs
 
@@ -45,12 +45,14 @@ class TradeConfigStaged:
         warnings: What is applied around, one line each with its path.
         origin: Where it comes from.
         saved_at: For *last_good*: when the server last vouched for it, UTC-aware.
+        body: The parsed JSON that it was made of.
     """
 
     config: TradeConfig
     warnings: tuple[str, ...] = ()
     origin: Origin = "server"
     saved_at: datetime | None = None
+    body: Any = attrs.field(default=None, eq=False, repr=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -62,6 +64,7 @@ class StrategyConfigStaged:
     warnings: tuple[str, ...] = ()
     origin: Origin = "server"
     saved_at: datetime | None = None
+    body: Any = attrs.field(default=None, eq=False, repr=False)
 
 
 @attrs.frozen(kw_only=True)

@@ -66,7 +66,11 @@ def trade_kind(account: str) -> ConfigKind:
 
         def stage(origin: Origin, saved_at: datetime | None) -> LinkEvent:
             return TradeConfigStaged(
-                config=config, warnings=warnings, origin=origin, saved_at=saved_at
+                config=config,
+                warnings=warnings,
+                origin=origin,
+                saved_at=saved_at,
+                body=body,
             )
 
         return Checked(
@@ -98,6 +102,7 @@ def strategy_kind(
                 warnings=warnings,
                 origin=origin,
                 saved_at=saved_at,
+                body=body,
             )
 
         return Checked(

@@ -89,7 +89,7 @@ class Flattener:
         self._acknowledge()
         if self._view.positions is None:
             return
-        steps = sorted(set(self._steps(demands)), key=lambda step: step.kind)
+        steps = sorted(dict.fromkeys(self._steps(demands)), key=lambda step: step.kind)
         wanted = {(step.kind, step.ticket) for step in steps}
         self._next_tries = {
             key: due for key, due in self._next_tries.items() if key in wanted

@@ -10,7 +10,7 @@ import attrs
 
 from runner.core.account import Account
 from runner.core.market import SymbolSpec
-from runner.core.orders import Demand, Denial
+from runner.core.orders import Demand, Denial, PendingOrder, Position
 from runner.core.risk import Situation, pause_reasons, trading_state
 from runner.core.settings import EMPTY, TradeConfig
 from runner.core.status import PauseReason
@@ -144,11 +144,14 @@ class Gate:
 
     def _rules(self, magics: Collection[int]) -> dict[str, SymbolSpec]:
         found: dict[str, SymbolSpec] = {}
-        names = {
-            one.symbol for one in self._view.positions or () if one.magic in magics
-        }
-        names |= {one.symbol for one in self._view.orders or () if one.magic in magics}
-        for name in names:
+        open_or_pending: list[Position | PendingOrder] = [
+            *(self._view.positions or ()),
+            *(self._view.orders or ()),
+        ]
+        # In this order, not a set's: a replay asks for them as the run did.
+        for name in dict.fromkeys(
+            one.symbol for one in open_or_pending if one.magic in magics
+        ):
             try:
                 found[name] = self._view.spec(name)
             except (KeyError, UnavailableError):

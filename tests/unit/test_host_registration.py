@@ -64,7 +64,8 @@ REFUSED = {
         4,
         (
             "check_order has no argument intnet; expected any of: intent, magic, "
-            "account, positions, orders, unresolved, symbol, tick, config, now"
+            "account, positions, orders, unresolved, symbol, symbols, tick, "
+            "config, now"
         ),
         "did you mean intent?",
     ),

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import attrs
+import loop_steps
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from loop_steps import next_number
 
 from runner import (
     Deal,
@@ -21,7 +23,6 @@ from runner import (
     hookimpl,
 )
 from runner.core.trading_state import TradingState
-from runner.link import LeaseChanged, ServerSeen
 
 _FIVE_CYCLES = 5
 _LOSS = -1.0  # account currency
@@ -132,64 +133,8 @@ def _lots(world: Any) -> float:
     return float(round(sum(one.volume for one in present if one.magic in own), 6))
 
 
-def _next(world: Any) -> int:
-    world.number = getattr(world, "number", 1) + 1
-    return int(world.number)
-
-
-def _restart(world: Any) -> None:
-    # What the link has on disk, it tells first: the command and the heartbeat.
-    gate, flattener = world.loop.gate, world.loop.flattener
-    trade, member = world.configs.trade, world.roster.members.get(1)
-    world.make()
-    if gate.server is not None:
-        world.link.events.append(
-            ServerSeen(heartbeat=gate.server, at=world.clock.now())
-        )
-    if flattener.command is not None:
-        world.command(flattener.command.action.value, flattener.command.seq)
-    if trade is not None:
-        world.trade(trade.version, bot_status=trade.bot_status)
-    if member is not None:
-        world.strategy(
-            _next(world), name="Restless", bot_status=member.config.bot_status
-        )
-    world.loop.start()
-
-
 STEPS: dict[str, Callable[[Any], None]] = {
-    "server pauses": lambda w: w.server(bot_status="PAUSED"),
-    "server resumes": lambda w: w.server(bot_status="ACTIVE", dd_blocked=False),
-    "server blocks": lambda w: w.server(dd_blocked=True),
-    "server silent": lambda w: w.link.events.append(
-        ServerSeen(heartbeat=None, at=w.clock.now())
-    ),
-    "config pauses": lambda w: w.trade(_next(w), bot_status="PAUSED"),
-    "config resumes": lambda w: w.trade(_next(w)),
-    "config chooses none": lambda w: w.trade(_next(w), active_bot_id=None),
-    "config chooses other": lambda w: w.trade(_next(w), active_bot_id=2),
-    "strategy pauses": lambda w: w.strategy(
-        _next(w), name="Restless", bot_status="PAUSED"
-    ),
-    "strategy resumes": lambda w: w.strategy(_next(w), name="Restless"),
-    "other strategy comes": lambda w: w.strategy(_next(w), name="Restless", number=2),
-    "RUN": lambda w: w.command("RUN", _next(w)),
-    "PAUSE": lambda w: w.command("PAUSE", _next(w)),
-    "FLATTEN": lambda w: w.command("FLATTEN", _next(w)),
-    "EMERGENCY_STOP": lambda w: w.command("EMERGENCY_STOP", _next(w)),
-    "lease lost": lambda w: w.link.events.append(LeaseChanged(held=False)),
-    "lease won": lambda w: w.link.events.append(LeaseChanged(held=True, epoch=2)),
-    "account unreadable": lambda w: setattr(w.terminal, "is_readable", False),
-    "account readable": lambda w: setattr(w.terminal, "is_readable", True),
-    "quotes unreadable": lambda w: w.terminal.unreadable.add("EURUSD"),
-    "quotes readable": lambda w: w.terminal.unreadable.clear(),
-    "answers lost": lambda w: setattr(w.terminal, "answer", Outcome.UNKNOWN),
-    "answers refuse": lambda w: setattr(w.terminal, "answer", Outcome.REJECTED),
-    "answers come": lambda w: setattr(w.terminal, "answer", Outcome.FILLED),
-    "fills hidden": lambda w: setattr(w.terminal, "shows", False),
-    "fills shown": lambda w: setattr(w.terminal, "shows", True),
-    "disk full": lambda w: setattr(w.store, "is_writable", False),
-    "disk free": lambda w: setattr(w.store, "is_writable", True),
+    **loop_steps.STEPS,
     "news begins": _mood(is_news=True),
     "news is over": _mood(is_news=False),
     "guard latches": _mood(is_latched=True),
@@ -207,9 +152,6 @@ STEPS: dict[str, Callable[[Any], None]] = {
     "trading is switched on": _trading(is_allowed=True),
     "memory is short": lambda w: setattr(w, "held", 1 << 40),
     "memory is free": lambda w: setattr(w, "held", 0),
-    "bar": lambda w: w.terminal.close_bar("EURUSD"),
-    "tick": lambda w: w.terminal.quote("EURUSD", 1.2),
-    "restart": _restart,
 }
 
 
@@ -252,7 +194,7 @@ def test_no_sequence_opens_while_a_reason_holds_and_every_flatten_ends_flat(
     world.terminal.unreadable.clear()
     world.terminal.answer = Outcome.FILLED
     STEPS["trading is switched on"](world)
-    world.command(action, _next(world))
+    world.command(action, next_number(world))
     opened = len(world.opened)
     for _ in range(45):
         world.bar()
@@ -276,7 +218,7 @@ def test_what_a_latched_guard_demands_ends_flat_from_every_state(make_world, ste
     world.terminal.answer = Outcome.FILLED
     STEPS["trading is switched on"](world)
     _mood(is_broken=False, is_latched=True, closes=True, cancels=True)(world)
-    world.trade(_next(world))  # guards are asked once there is a config
+    world.trade(next_number(world))  # guards are asked once there is a config
     world.bar()
     opened = len(world.opened)
     for _ in range(45):

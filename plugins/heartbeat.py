@@ -138,6 +138,7 @@ def compose(status: RunnerStatus, now: datetime) -> dict[str, str]:
         pause_reasons=tuple(str(reason) for reason in status.pause_reasons),
         equity=_finite(account.equity if account else None),
         open_positions=status.open_positions,
+        foreign_positions=status.foreign_positions,
         daily_dd_percent=_decimal(reports.get("daily_dd_percent")),
         max_dd_percent=_decimal(reports.get("max_dd_percent")),
         trade_config_version=status.trade_config_version,

@@ -38,7 +38,13 @@ if TYPE_CHECKING:
     from runner.core.trading_state import TradingState
     from runner.host.markers import hookimpl
     from runner.plugin import Plugin, PluginSettings, PluginState
-    from runner.strategy import Intents, Parameters, Strategy, StrategyContext
+    from runner.strategy import (
+        Intents,
+        Parameters,
+        Strategy,
+        StrategyContext,
+        StrategyState,
+    )
     from runner.wire.documents import BotStatus
     from runner.wire.heartbeat import BotHeartbeat
 
@@ -75,6 +81,7 @@ _HOMES = {
     "Strategy": "runner.strategy",
     "StrategyConfig": "runner.core.settings",
     "StrategyContext": "runner.strategy",
+    "StrategyState": "runner.strategy",
     "SymbolSpec": "runner.core.market",
     "Tick": "runner.core.market",
     "Timeframe": "runner.core.market",
@@ -117,6 +124,7 @@ __all__ = [
     "Strategy",
     "StrategyConfig",
     "StrategyContext",
+    "StrategyState",
     "SymbolSpec",
     "Tick",
     "Timeframe",

@@ -54,9 +54,16 @@ def _row(account: Mapping[str, Any], now: datetime) -> tuple[str, ...]:
         _age(beat.get("timestamp"), now),
         beat.get("equity") or beat.get("current_balance") or "-",
         f"{_percent(daily)} {_percent(maximum)}",
-        beat.get("open_positions") or "-",
+        _positions(beat),
         (config or "-") + behind,
     )
+
+
+def _positions(beat: Mapping[str, str]) -> str:
+    held, foreign = beat.get("open_positions"), beat.get("foreign_positions")
+    if not held:
+        return "-"
+    return held if foreign in (None, "", "0") else f"{held} ({foreign} foreign)"
 
 
 def _percent(text: str | None) -> str:

@@ -17,6 +17,7 @@ import attrs
 from attrs.validators import ge, gt, in_, le, lt, optional
 
 from runner.core.market import Timeframe
+from runner.core.restart import RestartPolicy
 from runner.core.settings import EMPTY
 from runner.serde import ConfigErrors, structure_settings
 from runner.wire.keys import BOT_HEARTBEAT_TTL
@@ -81,6 +82,8 @@ class RunnerSettings:
         paper_balance: Starting balance of the paper account.
         paper_currency: Its currency.
         paper_leverage: 100 stands for 1:100.
+        paper_terminal: Port of a `runner terminal` on this machine, whose account and
+            market are used in place of own ones; None simulates in this process.
         symbols: JSON file with symbol rules for the paper terminal.
         symbol_aliases: The server's name of a symbol to the broker's.
         server_timezone: IANA zone of the broker's clock; None means New York + 7 h.
@@ -90,6 +93,9 @@ class RunnerSettings:
         strategy_time_limit: Seconds that one call of a strategy or plugin may take.
         memory_limit_mb: Megabytes of memory above which entries stop; at one and a half
             times as many the runner ends, to be started again.
+        on_restart: What becomes of positions and pending orders that an earlier start
+            left: ``adopt`` manages them, ``flatten`` closes them before anything is
+            opened, ``refuse`` does not start.
         max_config_age_h: Hours without the server's word after which only exits go on.
         enabled_plugins: Plugins that must load, or the runner does not start.
         disabled_plugins: Plugins that are not used.
@@ -120,6 +126,9 @@ class RunnerSettings:
     paper_balance: float = attrs.field(default=10_000.0, validator=gt(0))
     paper_currency: str = "USD"
     paper_leverage: int = attrs.field(default=100, validator=gt(0))
+    paper_terminal: int | None = attrs.field(
+        default=None, validator=optional([gt(0), lt(65_536)])
+    )
     symbols: str | None = None
     symbol_aliases: Mapping[str, str] = attrs.field(factory=dict[str, str])
     server_timezone: str | None = None
@@ -128,6 +137,9 @@ class RunnerSettings:
     mt5_path: str | None = None
     strategy_time_limit: float = attrs.field(default=2.0, validator=[gt(0), le(60)])
     memory_limit_mb: int = attrs.field(default=2048, validator=gt(0))
+    on_restart: str = attrs.field(
+        default="adopt", validator=in_([policy.value for policy in RestartPolicy])
+    )
     max_config_age_h: float = attrs.field(default=24.0, validator=[gt(0), le(_YEAR_H)])
     enabled_plugins: tuple[str, ...] = ()
     disabled_plugins: tuple[str, ...] = ()
@@ -160,6 +172,7 @@ _PARSERS: Mapping[str, Callable[[str], Any]] = {
     "mt5_login": int,
     "strategy_time_limit": float,
     "memory_limit_mb": int,
+    "paper_terminal": int,
     "max_config_age_h": float,
     "enabled_plugins": _parse_list,
     "disabled_plugins": _parse_list,

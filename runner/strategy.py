@@ -11,7 +11,14 @@ import attrs
 
 from runner.core.account import Account
 from runner.core.market import Bar, SymbolSpec, Tick, Timeframe
-from runner.core.orders import Action, OrderIntent, Position, Side
+from runner.core.orders import (
+    Action,
+    OrderIntent,
+    PendingKind,
+    PendingOrder,
+    Position,
+    Side,
+)
 from runner.core.series import BarSeries
 
 Intents = OrderIntent | Iterable[OrderIntent] | None
@@ -29,6 +36,29 @@ class Parameters:
     ``live`` (the default) applies between two bars; ``flat_only`` waits until the
     strategy holds nothing in that symbol; ``restart`` is refused while it runs.
     """
+
+
+@attrs.frozen
+class _Pending:
+    kind: PendingKind
+    price: float
+    expires_at: datetime | None
+
+
+class StrategyState(Protocol):
+    """Durable JSON values of a strategy, or of one of its positions."""
+
+    def get(self, key: str) -> Any | None:
+        """Return the value last put under *key*, or None."""
+        ...
+
+    def put(self, key: str, value: Any) -> None:
+        """Store a JSON value; it is on disk when this returns."""
+        ...
+
+    def items(self) -> Mapping[str, Any]:
+        """Return every stored value by key."""
+        ...
 
 
 class StrategyContext(Protocol):
@@ -54,6 +84,15 @@ class StrategyContext(Protocol):
         """Symbol to the parameters in force."""
         ...
 
+    @property
+    def state(self) -> StrategyState:
+        """What this strategy remembers across restarts."""
+        ...
+
+    def state_of(self, ticket: int) -> StrategyState:
+        """What it remembers of one position, until that is closed."""
+        ...
+
     def bars(self, symbol: str) -> BarSeries:
         """The closed bars before the one being handled."""
         ...
@@ -68,6 +107,10 @@ class StrategyContext(Protocol):
 
     def positions(self, symbol: str | None = None) -> Sequence[Position]:
         """This strategy's own open positions."""
+        ...
+
+    def orders(self, symbol: str | None = None) -> Sequence[PendingOrder]:
+        """This strategy's own pending orders."""
         ...
 
     def is_flat(self, symbol: str) -> bool:
@@ -160,6 +203,19 @@ class Strategy:
         """Symbol to the parameters in force."""
         return self._context.parameters
 
+    @property
+    def state(self) -> StrategyState:
+        """Its own durable JSON values on this account; there from `on_start` on."""
+        return self._context.state
+
+    def state_of(self, position: Position) -> StrategyState:
+        """Return the durable values of one position; dropped when it is closed.
+
+        Args:
+            position: One of `positions`.
+        """
+        return self._context.state_of(position.ticket)
+
     def bars(self, symbol: str) -> BarSeries:
         """Return the closed bars before the one being handled, oldest first."""
         return self._context.bars(symbol)
@@ -176,10 +232,15 @@ class Strategy:
         """Return this strategy's own open positions, in *symbol* or in all."""
         return self._context.positions(symbol)
 
+    def orders(self, symbol: str | None = None) -> Sequence[PendingOrder]:
+        """Return this strategy's own pending orders, in *symbol* or in all."""
+        return self._context.orders(symbol)
+
     def is_flat(self, symbol: str) -> bool:
         """Say whether this strategy certainly holds nothing in *symbol*.
 
-        Unknown is not flat: it is False while an order's outcome is unknown.
+        Unknown is not flat: it is False while an order's outcome is unknown. It is
+        about positions: a pending order holds nothing yet, see `orders`.
         """
         return self._context.is_flat(symbol)
 
@@ -234,6 +295,134 @@ class Strategy:
             ValueError: If a distance or the volume is not positive.
         """
         return self._open(Side.SELL, symbol, stop_loss, take_profit, volume, reason)
+
+    def buy_limit(
+        self,
+        symbol: str,
+        price: float,
+        *,
+        stop_loss: float | None = None,
+        take_profit: float | None = None,
+        volume: float | None = None,
+        expires_at: datetime | None = None,
+        reason: str = "",
+    ) -> OrderIntent:
+        """Make an intent to buy once the ask has fallen to *price*.
+
+        The runner cancels a pending order as soon as an opening would be denied.
+
+        Args:
+            symbol: The broker's spelling.
+            price: Below the ask, at least the symbol's ``stops_level`` away.
+            stop_loss: Distance from *price* in points; None for no stop.
+            take_profit: Distance from *price* in points; None for no target.
+            volume: In lots; None leaves the size to the runner's sizing.
+            expires_at: When it lapses, UTC-aware; None for never.
+            reason: A few words for logs and reports.
+
+        Returns:
+            The intent; return it from `on_bar` or `on_tick`.
+
+        Raises:
+            ValueError: If a price, a distance or the volume is not positive.
+        """
+        return self._open(
+            Side.BUY,
+            symbol,
+            stop_loss,
+            take_profit,
+            volume,
+            reason,
+            _Pending(PendingKind.LIMIT, price, expires_at),
+        )
+
+    def buy_stop(
+        self,
+        symbol: str,
+        price: float,
+        *,
+        stop_loss: float | None = None,
+        take_profit: float | None = None,
+        volume: float | None = None,
+        expires_at: datetime | None = None,
+        reason: str = "",
+    ) -> OrderIntent:
+        """Make an intent to buy once the ask is up at *price*; see `buy_limit`."""
+        return self._open(
+            Side.BUY,
+            symbol,
+            stop_loss,
+            take_profit,
+            volume,
+            reason,
+            _Pending(PendingKind.STOP, price, expires_at),
+        )
+
+    def sell_limit(
+        self,
+        symbol: str,
+        price: float,
+        *,
+        stop_loss: float | None = None,
+        take_profit: float | None = None,
+        volume: float | None = None,
+        expires_at: datetime | None = None,
+        reason: str = "",
+    ) -> OrderIntent:
+        """Make an intent to sell once the bid is up at *price*; see `buy_limit`."""
+        return self._open(
+            Side.SELL,
+            symbol,
+            stop_loss,
+            take_profit,
+            volume,
+            reason,
+            _Pending(PendingKind.LIMIT, price, expires_at),
+        )
+
+    def sell_stop(
+        self,
+        symbol: str,
+        price: float,
+        *,
+        stop_loss: float | None = None,
+        take_profit: float | None = None,
+        volume: float | None = None,
+        expires_at: datetime | None = None,
+        reason: str = "",
+    ) -> OrderIntent:
+        """Make an intent to sell once the bid is down at *price*; see `buy_limit`."""
+        return self._open(
+            Side.SELL,
+            symbol,
+            stop_loss,
+            take_profit,
+            volume,
+            reason,
+            _Pending(PendingKind.STOP, price, expires_at),
+        )
+
+    def cancel(
+        self, symbol: str, *, ticket: int | None = None, reason: str = ""
+    ) -> OrderIntent:
+        """Make an intent to remove one pending order, or all of these in *symbol*.
+
+        Args:
+            symbol: The broker's spelling.
+            ticket: The order; None for all of this strategy's in *symbol*.
+            reason: A few words for logs and reports.
+
+        Returns:
+            The intent; return it from `on_bar` or `on_tick`.
+        """
+        return OrderIntent(
+            strategy=type(self).__name__,
+            strategy_id=self._context.strategy_id,
+            symbol=symbol,
+            action=Action.CANCEL,
+            ticket=ticket,
+            reason=reason,
+        )
 
     def close(
         self,
@@ -302,12 +491,16 @@ class Strategy:
         take_profit: float | None,
         volume: float | None,
         reason: str,
+        pending: _Pending | None = None,
     ) -> OrderIntent:
         return OrderIntent(
             strategy=type(self).__name__,
             strategy_id=self._context.strategy_id,
             symbol=symbol,
-            action=Action.OPEN,
+            action=Action.PLACE if pending else Action.OPEN,
+            kind=pending.kind if pending else None,
+            price=pending.price if pending else None,
+            expires_at=pending.expires_at if pending else None,
             side=side,
             volume=volume,
             stop_loss=stop_loss,

@@ -44,8 +44,11 @@ class DailyEntries(Plugin):
     def on_order_result(
         self, request: OrderRequest, result: OrderResult, now: datetime
     ) -> None:
-        """Count what was opened; it is on disk before the next order."""
-        if request.action is Action.OPEN and result.outcome is Outcome.FILLED:
+        """Count what was opened or waits; it is on disk before the next order."""
+        if request.action in {Action.OPEN, Action.PLACE} and result.outcome in {
+            Outcome.FILLED,
+            Outcome.PLACED,
+        }:
             self.state.put(f"{now:%Y-%m-%d}", self.opened(now) + 1)
 
     @hookimpl

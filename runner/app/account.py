@@ -23,6 +23,7 @@ from runner.app.setup import TerminalSetup
 from runner.app.terminal import open_terminal
 from runner.app.watching import in_flight_file, take_over
 from runner.core.account import Account
+from runner.core.restart import RestartPolicy
 from runner.exit_codes import ExitCode
 from runner.host.records import PluginError
 from runner.host.watch import Watch
@@ -199,6 +200,7 @@ def _run(
                 epoch=epoch,
                 server_peak=settings.terminal != "paper",
                 memory_limit_mb=settings.memory_limit_mb,
+                on_restart=RestartPolicy(settings.on_restart),
             ),
         )
         return loop.run()

@@ -8,15 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import attrs
+
 from runner.adapters.feeds.merge import BarFiles
 from runner.adapters.feeds.spec import open_feed, parse_spec
 from runner.adapters.feeds.synthetic import SyntheticFeed
-from runner.adapters.mt5 import MT5Adapter, MT5Settings
-from runner.adapters.mt5_simulator.driver import BarDriver, drive
+from runner.adapters.mt5 import MT5Adapter, MT5Settings, Terminal
+from runner.adapters.mt5_simulator.driver import BarDriver, TickDriver, drive
 from runner.adapters.mt5_simulator.symbols import read_symbols
 from runner.adapters.mt5_simulator.terminal import SimulatedTerminal
 from runner.app.setup import TerminalSetup, server_zone
 from runner.core.market import Bar, Timeframe
+from runner.core.server_time import ServerZone
 from runner.loop.pacing import Pacer
 from runner.ports import Clock, Login
 from runner.settings import RunnerSettings, SettingsError
@@ -25,6 +28,23 @@ PAPER_SERVER = "mt5runner-Paper"
 """The trade server's name on paper."""
 
 _WARM_UP = 500  # bars that a made market has behind it when the runner starts
+
+
+@attrs.frozen
+class PaperMarket:
+    """A simulated terminal and what plays its feed into it.
+
+    Attributes:
+        terminal: The terminal.
+        driver: Plays the feed.
+        timeframe: Of the feed's bars.
+        zone: The server's wall clock.
+    """
+
+    terminal: SimulatedTerminal
+    driver: BarDriver | TickDriver
+    timeframe: Timeframe
+    zone: ServerZone
 
 
 def open_paper(settings: RunnerSettings, account: str, clock: Clock) -> TerminalSetup:
@@ -37,6 +57,39 @@ def open_paper(settings: RunnerSettings, account: str, clock: Clock) -> Terminal
 
     Returns:
         The terminal, not yet connected to.
+
+    Raises:
+        SettingsError: If the feed or the symbols cannot be used.
+    """
+    market = make_market(settings, account, clock)
+    return TerminalSetup(
+        adapter=paper_adapter(market.terminal, market.zone, settings, clock),
+        login=Login(),
+        timeframe=(
+            Timeframe[settings.timeframe] if settings.timeframe else market.timeframe
+        ),
+        player=Pacer(market.driver, clock, settings.speed),
+    )
+
+
+def paper_adapter(
+    terminal: Terminal, zone: ServerZone, settings: RunnerSettings, clock: Clock
+) -> MT5Adapter:
+    """Return the adapter over a simulated terminal, here or in another process."""
+    return MT5Adapter(
+        terminal,
+        clock,
+        MT5Settings(server_zone=zone, aliases=settings.symbol_aliases, is_live=False),
+    )
+
+
+def make_market(settings: RunnerSettings, account: str, clock: Clock) -> PaperMarket:
+    """Make a simulated terminal and the driver of its feed.
+
+    Args:
+        settings: The runner's settings.
+        account: The account id that the server knows.
+        clock: Wall clock.
 
     Raises:
         SettingsError: If the feed or the symbols cannot be used.
@@ -66,20 +119,7 @@ def open_paper(settings: RunnerSettings, account: str, clock: Clock) -> Terminal
     if isinstance(feed, SyntheticFeed) and isinstance(driver, BarDriver):
         driver.warm_up(_WARM_UP)
     timeframe = getattr(feed, "timeframe", Timeframe.M1)
-    return TerminalSetup(
-        adapter=MT5Adapter(
-            terminal,
-            clock,
-            MT5Settings(
-                server_zone=zone,
-                aliases=settings.symbol_aliases,
-                is_live=False,
-            ),
-        ),
-        login=Login(),
-        timeframe=Timeframe[settings.timeframe] if settings.timeframe else timeframe,
-        player=Pacer(driver, clock, settings.speed),
-    )
+    return PaperMarket(terminal, driver, timeframe, zone)
 
 
 def _number(account: str) -> int:

@@ -31,7 +31,12 @@ def open_terminal(
     """
     if settings.terminal == "mt5":
         return _open_mt5(settings, account, clock, among)
-    from runner.app.paper import open_paper  # noqa: PLC0415 - live needs no simulator
+    # A live runner needs no simulator, one on another process's terminal no feed.
+    if settings.paper_terminal is not None:
+        from runner.app.paper_terminal import open_paper_terminal  # noqa: PLC0415
+
+        return open_paper_terminal(settings, settings.paper_terminal, clock)
+    from runner.app.paper import open_paper  # noqa: PLC0415
 
     return open_paper(settings, account, clock)
 

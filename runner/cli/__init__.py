@@ -25,7 +25,7 @@ class CommandModule(Protocol):
         ...
 
 
-COMMANDS = ("dev", "start", "plugins", "doctor", "status")
+COMMANDS = ("dev", "start", "terminal", "plugins", "doctor", "status")
 """Names of the commands; each is a module of this package."""
 
 _EPILOG = (

@@ -39,6 +39,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="paper only: market seconds per second (default: 1)",
     )
     parser.add_argument(
+        "--paper-terminal",
+        type=setting("paper_terminal"),
+        metavar="PORT",
+        help="paper only: use the terminal that `runner terminal` runs there",
+    )
+    parser.add_argument(
         "--symbols", metavar="FILE", help="paper only: JSON with symbol rules"
     )
     parser.add_argument(
@@ -58,6 +64,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=setting("poll_interval"),
         metavar="S",
         help="seconds between looks at the versions (default: 60)",
+    )
+    parser.add_argument(
+        "--on-restart",
+        choices=["adopt", "flatten", "refuse"],
+        help="what becomes of what an earlier start left open (default: adopt)",
     )
     parser.add_argument(
         "--standby",

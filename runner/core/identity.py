@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Mapping
 
 _MAGIC_BITS = 0x7FFF_FFFF
 
@@ -23,6 +24,21 @@ def magic_number(account: str, strategy_id: int) -> int:
     text = f"mt5runner/{account}/{strategy_id}".encode()
     digest = hashlib.blake2b(text, digest_size=4).digest()
     return (int.from_bytes(digest) & _MAGIC_BITS) or 1
+
+
+def colliding(owners: Mapping[int, int], magic: int, strategy_id: int) -> int | None:
+    """Return the other strategy that has the same magic number; None if none has.
+
+    Two in two thousand million collide. Their positions could not be told apart, so
+    the second one must not trade.
+
+    Args:
+        owners: Magic number to the strategy that it marks.
+        magic: Of the strategy in question.
+        strategy_id: The server's id of it.
+    """
+    owner = owners.get(magic)
+    return None if owner == strategy_id else owner
 
 
 def order_token(session: str, number: int) -> str:

@@ -29,12 +29,29 @@ class Action(enum.Enum):
 
     OPEN = "open"
     """A market order that may increase exposure."""
+    PLACE = "place"
+    """A pending order, which may increase exposure once its price is reached."""
     CLOSE = "close"
     """Close one position, or every position of the strategy in the symbol."""
     PROTECT = "protect"
     """Move a position's stop loss and take profit."""
     CANCEL = "cancel"
     """Remove a pending order."""
+
+
+class PendingKind(enum.Enum):
+    """What a pending order waits for."""
+
+    LIMIT = "limit"
+    """A better price."""
+    STOP = "stop"
+    """A worse price: the market going through it."""
+    STOP_LIMIT = "stop_limit"
+    """A worse price, at which a limit order is placed."""
+
+
+ENTRIES = frozenset({Action.OPEN, Action.PLACE})
+"""The actions that could raise exposure, now or later."""
 
 
 def _positive(
@@ -55,16 +72,19 @@ class OrderIntent:
         strategy: Class name of the strategy that wants it.
         strategy_id: The server's id of that strategy.
         symbol: The broker's spelling.
-        action: Open, close, or move protection.
-        side: Direction of an opening; None for the other actions.
+        action: Open, place, close, cancel, or move protection.
+        side: Direction of an opening or of a pending order; None for the others.
         volume: In lots; None leaves the size to the sizing plugin (opening) or means
             the whole position (closing).
         stop_loss: Distance in points; None for no stop.
         take_profit: Distance in points; None for no target.
-        ticket: The position meant by CLOSE or PROTECT; None means all of this
-            strategy's positions in *symbol*.
+        ticket: The position meant by CLOSE or PROTECT, the order meant by CANCEL; None
+            means all of this strategy's in *symbol*.
         stop_loss_price: New stop for PROTECT, as a price; None keeps the present one.
         take_profit_price: New target for PROTECT, as a price; None keeps it.
+        kind: LIMIT or STOP for PLACE; None for the other actions.
+        price: For PLACE: at which it is filled; distances count from it.
+        expires_at: For PLACE: when it lapses, UTC-aware; None for never.
         reason: A few words for logs and reports.
     """
 
@@ -79,16 +99,30 @@ class OrderIntent:
     ticket: int | None = None
     stop_loss_price: float | None = attrs.field(default=None, validator=_positive)
     take_profit_price: float | None = attrs.field(default=None, validator=_positive)
+    kind: PendingKind | None = None
+    price: float | None = attrs.field(default=None, validator=_positive)
+    expires_at: datetime | None = None
     reason: str = ""
 
     def __attrs_post_init__(self) -> None:
-        if (self.action is Action.OPEN) != (self.side is not None):
+        if self.increases_exposure != (self.side is not None):
             raise ValueError("side: an opening needs one, other actions take none")
+        is_pending = self.action is Action.PLACE
+        if is_pending != (self.kind is not None) or is_pending != bool(self.price):
+            raise ValueError(
+                "kind, price: a pending order needs both, other actions take none"
+            )
+        if self.kind is PendingKind.STOP_LIMIT:
+            raise ValueError("kind: expected LIMIT or STOP, got STOP_LIMIT")
+        if self.expires_at is not None and (
+            not is_pending or self.expires_at.tzinfo is None
+        ):
+            raise ValueError("expires_at: a pending order's, and UTC-aware")
 
     @property
     def increases_exposure(self) -> bool:
         """Whether carrying it out could raise the account's exposure."""
-        return self.action is Action.OPEN
+        return self.action in ENTRIES
 
 
 @attrs.frozen(slots=True)
@@ -158,15 +192,20 @@ class OrderRequest:
         token: Short unique mark of this intent, carried in the order's comment.
         magic: Number that marks the strategy's own orders and positions.
         symbol: The broker's spelling.
-        action: Open, close, or move protection.
+        action: Open, place, close, cancel, or move protection.
         side: Direction of the deal (a close carries the closing side).
         volume: In lots, a multiple of the symbol's step; 0 for PROTECT and CANCEL.
-        stop_loss: Distance in points (OPEN); None for none.
-        take_profit: Distance in points (OPEN); None for none.
+        stop_loss: Distance in points (OPEN, PLACE); None for none.
+        take_profit: Distance in points (OPEN, PLACE); None for none.
         ticket: The position that CLOSE or PROTECT is about, or the order to CANCEL.
         stop_loss_price: For PROTECT: the stop that shall stand; None for none.
         take_profit_price: For PROTECT: the target that shall stand; None for none.
+        kind: For PLACE: LIMIT or STOP.
+        price: For PLACE: at which it shall be filled; distances count from it.
+        expires_at: For PLACE: when it lapses, UTC-aware; None for never.
         strategy: Class name of the strategy behind it.
+        placed_at: The market's time when it was approved, UTC-aware; it is looked for
+            from then on. None where that is not known.
     """
 
     token: str
@@ -180,7 +219,11 @@ class OrderRequest:
     ticket: int | None = None
     stop_loss_price: float | None = None
     take_profit_price: float | None = None
+    kind: PendingKind | None = None
+    price: float | None = None
+    expires_at: datetime | None = None
     strategy: str = ""
+    placed_at: datetime | None = None
 
 
 class Outcome(enum.Enum):
@@ -188,6 +231,8 @@ class Outcome(enum.Enum):
 
     FILLED = "filled"
     """Executed, wholly or in part (see the volume)."""
+    PLACED = "placed"
+    """It waits for its price, as a pending order of that ticket."""
     REJECTED = "rejected"
     """The broker or the terminal said no; nothing changed."""
     UNKNOWN = "unknown"
@@ -205,7 +250,7 @@ class OrderResult:
         outcome: What became of it.
         retcode: The terminal's return code; 0 where there was none.
         message: The terminal's words, or ours where it had none.
-        ticket: Position ticket (opening) or the closed position's ticket; 0 if none.
+        ticket: Of the position (opening, closing) or of the pending order; 0 if none.
         volume: Lots executed.
         price: Price executed at; 0.0 if none.
         stop_loss: Stop that stands, as a price; 0.0 for none.
@@ -254,17 +299,6 @@ class Position:
     swap: float = 0.0
     magic: int = 0
     comment: str = ""
-
-
-class PendingKind(enum.Enum):
-    """What a pending order waits for."""
-
-    LIMIT = "limit"
-    """A better price."""
-    STOP = "stop"
-    """A worse price: the market going through it."""
-    STOP_LIMIT = "stop_limit"
-    """A worse price, at which a limit order is placed."""
 
 
 @attrs.frozen(slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import attrs
 
 from runner.core.account import Account
-from runner.core.orders import Denial, Deny, OrderIntent
+from runner.core.orders import Denial, Deny, OrderIntent, Position
 from runner.core.settings import TradeConfig
 from runner.core.status import PauseReason
 from runner.core.trading_state import (
@@ -28,6 +28,8 @@ HOST = "runner"
 """The name under which the host itself denies."""
 COMMAND = "command"
 """The source of a command's reason."""
+_STARTING = frozenset({"NO_CONFIG", "LEFT_OPEN"})
+"""Reasons that hold at the start until configuration and account are known."""
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -158,6 +160,44 @@ def trading_state(
     if any(reason.source in flattening for reason in reasons):
         states.append(TradingState.FLATTENING)
     return strictest(states)
+
+
+def taken(
+    positions: Iterable[Position], symbol: str, magic: int, *, is_hedging: bool
+) -> bool:
+    """Return whether a position of another would mix with one in *symbol*.
+
+    A netting account holds one position a symbol; ours would look flat for ever.
+
+    Args:
+        positions: Of the account.
+        symbol: Where one would be opened.
+        magic: Of the strategy that would own it.
+        is_hedging: Whether the account keeps positions of one symbol apart.
+    """
+    return not is_hedging and any(
+        position.symbol == symbol and position.magic != magic for position in positions
+    )
+
+
+def against_waiting(
+    reasons: Sequence[PauseReason], denials: Sequence[Deny], *, is_starting: bool
+) -> str:
+    """Return why an own pending order must not wait any longer; empty if it may.
+
+    It could be filled at any moment, so it may wait only where an opening would be
+    allowed.
+
+    Args:
+        reasons: Why exposure must not increase now.
+        denials: What speaks against an opening of that strategy in that symbol.
+        is_starting: Whether the configuration may still be on its way: that there is
+            none yet is then no reason to remove what an earlier start placed.
+    """
+    for reason in reasons:
+        if not (is_starting and reason.code in _STARTING):
+            return reason.code
+    return denials[0].code if denials else ""
 
 
 def judge(

@@ -53,6 +53,8 @@ class RunnerStatus:
         account: Latest reading; None while the account is unknown.
         peak_balance: Highest balance seen, account currency; None while unknown.
         open_positions: Number of open positions; None while unknown.
+        foreign_positions: Of these, how many are not the runner's own; None while
+            unknown.
         trade_config_version: Applied version; None before the first.
         strategy_versions: Strategy id to its applied version.
         config_errors: One line per refused value.
@@ -75,6 +77,7 @@ class RunnerStatus:
     account: Account | None = None
     peak_balance: float | None = None
     open_positions: int | None = None
+    foreign_positions: int | None = None
     trade_config_version: int | None = None
     strategy_versions: Mapping[int, int] = EMPTY
     config_errors: tuple[str, ...] = ()

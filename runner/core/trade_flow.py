@@ -4,7 +4,7 @@
 
     stage      event       next stage   command
     APPROVED   Stored      RECORDED     Send
-    RECORDED   Answered    DONE         Forget           (filled, rejected, not sent)
+    RECORDED   Answered    DONE         Forget           (told: done, placed, or not)
     RECORDED   Answered    UNKNOWN      LookUp           (no trustworthy answer)
     RECORDED   Restarted   UNKNOWN      LookUp
     UNKNOWN    Found       DONE         Forget

@@ -742,7 +742,7 @@ def on_order_result(request: OrderRequest, result: OrderResult, now: datetime) -
 
             @hookimpl
             def on_order_result(request: OrderRequest, result: OrderResult) -> None:
-                if result.outcome is not Outcome.FILLED:
+                if result.outcome not in {Outcome.FILLED, Outcome.PLACED}:
                     log.error("%s: %s", request.symbol, result.message)
 
     .. versionadded:: 0.1

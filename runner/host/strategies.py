@@ -254,7 +254,11 @@ class HostedStrategy:
             )
         symbols = self._context.parameters
         if intent.symbol not in symbols and (
-            intent.increases_exposure or not self._context.positions(intent.symbol)
+            intent.increases_exposure
+            or not (
+                self._context.positions(intent.symbol)
+                or self._context.orders(intent.symbol)
+            )
         ):
             raise ValueError(
                 f"expected an intent in one of its symbols ({', '.join(symbols)}), "

@@ -11,8 +11,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 
 from runner.core.config_flow import RETRY, Backoff, Timing
-from runner.link.events import LinkEvent
-from runner.link.kinds import Ask
+from runner.core.settings import StrategyConfig
+from runner.link.events import LinkEvent, StrategyConfigStaged
+from runner.link.kinds import Ask, strategy_kind
 from runner.link.lease import Lease
 from runner.link.memory import Memory
 from runner.link.timing import LinkTiming
@@ -26,6 +27,7 @@ from runner.ports import (
     StateStore,
     UnavailableError,
 )
+from runner.serde import ConfigErrors, ForeignBodyError
 from runner.strategy import Parameters
 from runner.wire.acks import CommandAck
 
@@ -83,11 +85,13 @@ class Link:
         self._waiting: list[tuple[float, threading.Event]] = []
         self._threads: list[threading.Thread] = []
         self._lease = Lease()
+        self._memory = Memory(store)
+        self._find_parameters = find_parameters
         self._worker = Worker(
             account=account,
             control=control,
             clock=clock,
-            memory=Memory(store),
+            memory=self._memory,
             find_parameters=find_parameters,
             lease=self._lease,
             emit=self._emit,
@@ -166,6 +170,24 @@ class Link:
         """Follow these strategies' configs and no others."""
         wanted = tuple(strategy_ids)
         self._post(lambda: self._worker.watch(wanted))
+
+    def recall(self, strategy_id: int) -> StrategyConfig:
+        """Return a strategy's last known good config, whether it is watched or not.
+
+        Raises:
+            LookupError: If there is none, or none that can be used now.
+        """
+        kind = strategy_kind(self._account, strategy_id, self._find_parameters)
+        problem = "no config of it is on disk"
+        for kept in self._memory.kept(kind.name):
+            try:
+                event = kind.check(kept.body).stage("last_good", kept.vouched_at)
+            except (ConfigErrors, ForeignBodyError) as error:
+                problem = str(error)
+                continue
+            if isinstance(event, StrategyConfigStaged):
+                return event.config
+        raise LookupError(problem)
 
     def take(self) -> list[LinkEvent]:
         """Return what happened since the last call, in order; never waits."""

@@ -34,6 +34,7 @@ class Configs:
 
     Attributes:
         trade: The trade config in force; None before the first.
+        unmanaged: What no strategy manages, one line each.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Configs:
         self._shortcomings: dict[str, tuple[str, ...]] = {}
         self._refusals: dict[str, tuple[str, ...]] = {}
         self.trade: TradeConfig | None = None
+        self.unmanaged: tuple[str, ...] = ()
 
     # -- what the link brings ----------------------------------------------------------
     def stage_trade(self, staged: TradeConfigStaged) -> None:
@@ -77,7 +79,11 @@ class Configs:
     @property
     def errors(self) -> tuple[str, ...]:
         """Every problem with the newest configs, one line each."""
-        problems = [*self._refusals.values(), *self._shortcomings.values()]
+        problems = [
+            *self._refusals.values(),
+            *self._shortcomings.values(),
+            self.unmanaged,
+        ]
         return tuple(line for lines in problems for line in lines)
 
     # -- the safe point ----------------------------------------------------------------
@@ -127,6 +133,9 @@ class Configs:
             record = self._find_strategy(config.bot_strategy_class)
         except PluginError as error:
             return self._refuse(scope, config, [f"$.bot_strategy_class: {error}"], now)
+        if collision := self._roster.collision(config.bot_strategy_id):
+            reason = f"$.bot_strategy_id: {collision}"
+            return self._refuse(scope, config, [reason], now)
         if config.is_pair_trading:
             reason = "$.is_pair_trading: this version trades single symbols only"
             return self._refuse(scope, config, [reason], now)
@@ -149,6 +158,21 @@ class Configs:
         self._announce(scope, staged, lines, [*staged.warnings, *shortcomings])
         self._host.on_strategy_config_applied(config=config, changes=lines, now=now)
         return True
+
+    def resume(self, config: StrategyConfig, now: datetime) -> None:
+        """Let a strategy that may not open go on managing what it still holds.
+
+        Args:
+            config: Its last known good config.
+            now: The market's time, UTC-aware.
+
+        Raises:
+            PluginError: If its class is not to be had, or cannot say what it needs.
+            UnavailableError: If the terminal does not answer.
+        """
+        record = self._find_strategy(config.bot_strategy_class)
+        warm_up, _ = self._prepare(record, config)
+        self._roster.put_in_force(record, config, warm_up, now)
 
     def _compare(
         self, record: StrategyRecord, config: StrategyConfig

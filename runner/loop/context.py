@@ -8,8 +8,9 @@ from typing import Any
 
 from runner.core.account import Account
 from runner.core.market import SymbolSpec, Tick, Timeframe
-from runner.core.orders import Position
+from runner.core.orders import PendingOrder, Position
 from runner.core.series import BarSeries
+from runner.loop.strategy_state import StrategyMemory, Values
 from runner.loop.view import View
 from runner.ports import UnavailableError
 
@@ -22,6 +23,7 @@ class Context:
         strategy_id: The server's id of the strategy.
         magic: Number that marks its positions.
         timeframe: The bars that it gets.
+        memory: What it remembers across restarts.
         is_unresolved: Whether an order of it in a symbol has an unknown outcome.
     """
 
@@ -32,11 +34,13 @@ class Context:
         strategy_id: int,
         magic: int,
         timeframe: Timeframe,
+        memory: StrategyMemory,
         is_unresolved: Callable[[int, str], bool],
     ) -> None:
         self._view = view
         self._strategy_id = strategy_id
         self._is_unresolved = is_unresolved
+        self.memory = memory
         self.magic = magic
         self.timeframe = timeframe
         self.parameters: Mapping[str, Any] = {}
@@ -62,6 +66,15 @@ class Context:
         if account is None:
             raise UnavailableError("the account was not read yet")
         return account
+
+    @property
+    def state(self) -> Values:
+        """What it remembers across restarts."""
+        return self.memory.own
+
+    def state_of(self, ticket: int) -> Values:
+        """What it remembers of one position."""
+        return self.memory.of(ticket)
 
     def bars(self, symbol: str) -> BarSeries:
         """The closed bars before the one being handled.
@@ -96,6 +109,21 @@ class Context:
             for position in positions
             if position.magic == self.magic
             and (symbol is None or position.symbol == symbol)
+        ]
+
+    def orders(self, symbol: str | None = None) -> Sequence[PendingOrder]:
+        """This strategy's own pending orders.
+
+        Raises:
+            UnavailableError: If they are unknown.
+        """
+        orders = self._view.orders
+        if orders is None:
+            raise UnavailableError(f"pending orders are unknown: {self._view.error}")
+        return [
+            order
+            for order in orders
+            if order.magic == self.magic and symbol in (None, order.symbol)
         ]
 
     def is_flat(self, symbol: str) -> bool:

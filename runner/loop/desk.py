@@ -11,11 +11,13 @@ import attrs
 
 from runner.core.identity import order_token
 from runner.core.orders import (
+    ENTRIES,
     Action,
     OrderIntent,
     OrderRequest,
     OrderResult,
     Outcome,
+    PendingKind,
     PendingOrder,
     Position,
     Side,
@@ -41,6 +43,7 @@ log = logging.getLogger("mt5runner.orders")
 
 _NAMESPACE = "orders"
 _LOOK_UP_EVERY = 2.0  # seconds between two look-ups of the same lost order
+_STANDS = {Outcome.FILLED, Outcome.PLACED}
 _SIGHT_WITHIN = 10.0  # seconds in which a terminal shows what it has filled
 
 
@@ -122,7 +125,7 @@ class OrderDesk:
         """
         if intent.side is None or intent.volume is None:
             raise ValueError("an opening needs a side and a volume")
-        self._place(
+        self._carry_out(
             OrderRequest(
                 token=self._token(),
                 magic=magic,
@@ -136,6 +139,32 @@ class OrderDesk:
             )
         )
 
+    def place(self, intent: OrderIntent, *, magic: int) -> None:
+        """Send a pending order.
+
+        Args:
+            intent: An approved intent to place one, with its size.
+            magic: Number of the strategy.
+        """
+        if intent.side is None or intent.volume is None or intent.price is None:
+            raise ValueError("a pending order needs a side, a volume and a price")
+        self._carry_out(
+            OrderRequest(
+                token=self._token(),
+                magic=magic,
+                symbol=intent.symbol,
+                action=Action.PLACE,
+                side=intent.side,
+                volume=intent.volume,
+                stop_loss=intent.stop_loss,
+                take_profit=intent.take_profit,
+                kind=intent.kind,
+                price=intent.price,
+                expires_at=intent.expires_at,
+                strategy=intent.strategy,
+            )
+        )
+
     def close(
         self, position: Position, *, strategy: str, volume: float | None = None
     ) -> None:
@@ -145,7 +174,7 @@ class OrderDesk:
         """
         if self._is_busy(position.ticket):
             return
-        self._place(
+        self._carry_out(
             OrderRequest(
                 token=self._token(),
                 magic=position.magic,
@@ -178,7 +207,7 @@ class OrderDesk:
         """
         if self._is_busy(position.ticket):
             return
-        self._place(
+        self._carry_out(
             OrderRequest(
                 token=self._token(),
                 magic=position.magic,
@@ -200,7 +229,7 @@ class OrderDesk:
         """
         if self._is_busy(order.ticket, cancels=True):
             return
-        self._place(
+        self._carry_out(
             OrderRequest(
                 token=self._token(),
                 magic=order.magic,
@@ -237,13 +266,15 @@ class OrderDesk:
             for flow in self._unresolved.values()
         )
 
-    def _place(self, request: OrderRequest) -> None:
+    def _carry_out(self, request: OrderRequest) -> None:
+        if self._view.newest_tick_at is not None:
+            request = attrs.evolve(request, placed_at=self._view.now)
         try:
             self._store.put(_NAMESPACE, request.token, _write(request))
         except StateError as error:
             # An opening that is not on disk is not sent: a crash would forget it. An
             # exit is: it names its position, so it cannot do harm a second time.
-            if request.action is Action.OPEN:
+            if request.action in ENTRIES:
                 self._tell(request, _without_answer(request, Outcome.NOT_SENT, error))
                 return
             log.warning("order %s is sent without a trace on disk", request.token)
@@ -267,7 +298,7 @@ class OrderDesk:
         return wall + timedelta(seconds=self._clock.monotonic() - monotonic)
 
     def _await_sight(self, request: OrderRequest, result: OrderResult) -> None:
-        if request.action is Action.OPEN and result.outcome is Outcome.FILLED:
+        if request.action in ENTRIES and result.outcome in _STANDS:
             until = self._clock.monotonic() + _SIGHT_WITHIN
             self._unseen[result.ticket] = _Unseen(request, until)
 
@@ -275,6 +306,7 @@ class OrderDesk:
         # A terminal may show a fill later than it answers; until it does (or it was
         # stopped out meanwhile) the strategy must not take itself for flat.
         shown = {position.ticket for position in self._view.positions or ()}
+        shown |= {order.ticket for order in self._view.orders or ()}
         now = self._clock.monotonic()
         for ticket, unseen in list(self._unseen.items()):
             if ticket in shown or now >= unseen.until:
@@ -326,16 +358,31 @@ class OrderDesk:
 
 
 def _write(request: OrderRequest) -> dict[str, Any]:
-    record = attrs.asdict(request)
-    return record | {"action": request.action.value, "side": request.side.value}
+    placed_at, expires_at = request.placed_at, request.expires_at
+    return attrs.asdict(request) | {
+        "action": request.action.value,
+        "side": request.side.value,
+        "kind": request.kind and request.kind.value,
+        "expires_at": expires_at and expires_at.isoformat(),
+        "placed_at": placed_at and placed_at.isoformat(),
+    }
 
 
 def _read(token: str, record: Any) -> OrderRequest:
     try:
-        action, side = Action(record["action"]), Side(record["side"])
-        fields: dict[str, Any] = {**record, "action": action, "side": side}
+        # Orders that an earlier version wrote have no kind and no times.
+        kind, placed_at = record.get("kind"), record.get("placed_at")
+        expires_at = record.get("expires_at")
+        fields: dict[str, Any] = {
+            **record,
+            "action": Action(record["action"]),
+            "side": Side(record["side"]),
+            "kind": PendingKind(kind) if kind else None,
+            "expires_at": datetime.fromisoformat(expires_at) if expires_at else None,
+            "placed_at": datetime.fromisoformat(placed_at) if placed_at else None,
+        }
         return OrderRequest(**fields)
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise StateError(
             f"order {token} on disk is damaged ({error!r}), so what is open is not "
             "known. Check the account by hand, then move the state file away"

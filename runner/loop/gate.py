@@ -11,7 +11,7 @@ import attrs
 from runner.core.account import Account
 from runner.core.orders import Demand, Denial
 from runner.core.risk import Situation, pause_reasons, trading_state
-from runner.core.settings import TradeConfig
+from runner.core.settings import EMPTY, TradeConfig
 from runner.core.status import PauseReason
 from runner.core.trading_state import TradingState
 from runner.host.manager import PluginHost
@@ -76,6 +76,8 @@ class Gate:
         *,
         magics: Collection[int] = (),
         is_closing: bool = False,
+        denials: Sequence[Denial] = (),
+        demands: Mapping[str, Sequence[Demand]] = EMPTY,
     ) -> bool:
         """Collect every reason and demand anew.
 
@@ -84,6 +86,8 @@ class Gate:
             command: The command in force.
             magics: Numbers of the runner's own strategies.
             is_closing: Whether the command is still being carried out.
+            denials: What the host itself says against entries.
+            demands: What the host itself wants closed or cancelled, by source.
 
         Returns:
             Whether the state or any reason changed.
@@ -105,10 +109,10 @@ class Gate:
                     config_confirmed_at=self.confirmed_at,
                     max_config_age=self._max_age,
                     memory=self.memory,
-                    guards=guards,
+                    guards=[*denials, *guards],
                 )
             ),
-            sources(self.demands, is_closing=is_closing),
+            sources({**self.demands, **demands}, is_closing=is_closing),
         )
 
     def _ask(

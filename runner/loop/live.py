@@ -29,12 +29,14 @@ from runner.loop.ledger import Ledger
 from runner.loop.member import Member
 from runner.loop.memory import MemoryWatch
 from runner.loop.reporter import Reporter
+from runner.loop.restart import Adoption, Foreigners, Restart
 from runner.loop.roster import Roster
 from runner.loop.settings import LoopSettings, Player
 from runner.loop.stop import StopRequest
 from runner.loop.summary import Summary
 from runner.loop.trader import Trader
 from runner.loop.view import Batch, View
+from runner.loop.waiting import WaitingOrders
 from runner.ports import Broker, Clock, FeedError, StateStore
 from runner.strategy import Strategy
 from runner.wire.acks import TRADE_FIELD
@@ -100,12 +102,27 @@ class Loop:
         self._alive = alive
         self._memory = MemoryWatch(resident, settings.memory_limit_mb, clock)
         self._ledger = Ledger(broker, view, clock)
+        self._restart = Restart(
+            settings.on_restart, view=view, desk=desk, roster=roster
+        )
+        self._adoption = Adoption(
+            view=view, desk=desk, roster=roster, configs=configs, link=link
+        )
+        self._foreigners = Foreigners()
         self.flattener = Flattener(
             view=view, desk=desk, roster=roster, link=link, clock=clock
         )
         self.gate = Gate(view=view, host=host, clock=clock, settings=settings)
         self._trader = Trader(
             view=view, host=host, configs=configs, gate=self.gate, desk=desk
+        )
+        self._waiting = WaitingOrders(
+            view=view,
+            host=host,
+            configs=configs,
+            gate=self.gate,
+            roster=roster,
+            clock=clock,
         )
         self._reporter = Reporter(
             view=view,
@@ -142,6 +159,7 @@ class Loop:
         self._desk.restore()
         self._view.read_account()
         self._link.start()
+        self._look_back()
         account = self._view.account
         if account is not None:
             self._host.on_started(account=account, now=self._view.now)
@@ -175,7 +193,13 @@ class Loop:
         self._desk.settle()
         self._settle_accounts()
         self._judge()
-        self.flattener.work(self.gate.demands)
+        self.flattener.work(
+            {
+                **self.gate.demands,
+                **self._restart.demands,
+                **self._waiting.demands,
+            }
+        )
         for batch in bars:
             self._on_bars(batch)
         if ticks:
@@ -211,6 +235,7 @@ class Loop:
         yet decided on: they are decided on with the new settings.
         """
         self._configs.apply_staged(self._view.now)
+        self._adoption.work(self._view.now)
 
     def _hear(self, events: Sequence[LinkEvent]) -> None:
         for event in events:
@@ -261,8 +286,18 @@ class Loop:
                 if deal.exit_reason is not None:
                     self._host.on_position_closed(deal=deal, now=self._view.now)
 
+    def _look_back(self) -> None:
+        """Decide about what an earlier start left open."""
+        self._restart.look(are_magics_known=self._configs.trade is not None)
+        if self._restart.refusal and not self._error:
+            self._error = self._restart.refusal
+            self._stop.ask("positions of an earlier start are open")
+
     def _judge(self) -> None:
         config = self._configs.trade
+        self._look_back()
+        if config is not None and self._view.positions is not None:
+            self._foreigners.look(self._view.positions, self._roster)
         if self._view.account is not None:
             self._reporter.note_balance(self._view.account, config)
         changed = self.gate.look(
@@ -270,6 +305,8 @@ class Loop:
             self.flattener.command,
             magics=self._roster.magics,
             is_closing=self.flattener.is_closing,
+            denials=self._restart.denials,
+            demands=self._restart.demands,
         )
         if changed:
             self._reporter.hurry()

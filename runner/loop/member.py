@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import attrs
 
-from runner.core.settings import StrategyConfig
+from runner.core.orders import Deny
+from runner.core.settings import StrategyConfig, TradeConfig
 from runner.host.strategies import HostedStrategy
 from runner.loop.context import Context
 
@@ -39,6 +40,24 @@ class Member:
     def may_enter(self, symbol: str) -> bool:
         """Whether its config lets it open positions in *symbol*."""
         return symbol in self.config.allowed_symbols and symbol in self.tradable
+
+    def against_entry(self, symbol: str, config: TradeConfig) -> list[Deny]:
+        """List what the server's configs say against an opening.
+
+        Args:
+            symbol: Where.
+            config: The trade config in force.
+        """
+        found: list[Deny] = []
+        if self.is_leaving:
+            found.append(Deny("STRATEGY_NOT_ACTIVE", "the server chose another one"))
+        if self.config.bot_status != "ACTIVE":
+            found.append(Deny("STRATEGY_PAUSED", self.config.bot_status))
+        if symbol not in config.trade_config.enabled_symbols:
+            found.append(Deny("SYMBOL_NOT_ENABLED", symbol))
+        if not self.may_enter(symbol):
+            found.append(Deny("SYMBOL_NOT_ALLOWED", symbol))
+        return found
 
     @property
     def held(self) -> list[str]:

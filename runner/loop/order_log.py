@@ -26,6 +26,18 @@ class OrderLog:
             log.info("%s %.2f at %s", what, result.volume, result.price)
         elif result.outcome is Outcome.FILLED and request.action is Action.CANCEL:
             log.info("%s order %s: %s", what, request.ticket, result.message)
+        elif result.outcome is Outcome.PLACED:
+            kind = request.kind.value if request.kind else "order"
+            log.info(
+                "%s %.2f: %s at %s waits as order %d, stop %s, target %s",
+                what,
+                result.volume,
+                kind,
+                result.price,
+                result.ticket,
+                result.stop_loss or "none",
+                result.take_profit or "none",
+            )
         elif result.outcome is Outcome.FILLED:
             log.info(
                 "%s %.2f at %s, stop %s, target %s%s",
@@ -60,7 +72,7 @@ class OrderLog:
 
 
 def _direction(request: OrderRequest) -> str:
-    if request.action in {Action.OPEN, Action.CANCEL}:
+    if request.action in {Action.OPEN, Action.PLACE, Action.CANCEL}:
         return request.side.value
     # Of the position: a close carries the side of its own deal.
     closes = request.action is Action.CLOSE

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 
 from runner.core.account import Account
+from runner.core.restart import foreign
 from runner.core.settings import TradeConfig
 from runner.core.status import RunnerStatus
 from runner.core.trading_state import TradingState
@@ -132,6 +133,11 @@ class Reporter:
             account=account,
             peak_balance=self._peak,
             open_positions=None if view.positions is None else len(view.positions),
+            foreign_positions=(
+                None
+                if view.positions is None
+                else len(foreign(view.positions, self._roster.magics))
+            ),
             trade_config_version=None if trade is None else trade.version,
             strategy_versions=self._roster.versions,
             config_errors=configs.errors,

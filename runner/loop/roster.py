@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from runner.core.identity import magic_number
+from runner.core.identity import colliding, magic_number
 from runner.core.market import Bar, Timeframe
 from runner.core.settings import StrategyConfig
 from runner.host.freezes import Freezes
@@ -16,6 +16,7 @@ from runner.host.strategies import HostedStrategy
 from runner.loop.context import Context
 from runner.loop.desk import OrderDesk
 from runner.loop.member import Member
+from runner.loop.strategy_state import StrategyMemory
 from runner.loop.view import View
 from runner.ports import StateError, StateStore
 
@@ -37,7 +38,7 @@ class Roster:
 
     Attributes:
         members: By the server's strategy id.
-        magics: Of every strategy that ever ran on this account.
+        owners: Magic number to strategy id, of every one that ever ran here.
     """
 
     def __init__(
@@ -57,7 +58,11 @@ class Roster:
         self._store = store
         self._default_timeframe = default_timeframe
         self.members: dict[int, Member] = {}
-        self.magics: set[int] = set(store.items(_MAGICS).values())
+        self.owners: dict[int, int] = {
+            magic: int(strategy_id)
+            for strategy_id, magic in store.items(_MAGICS).items()
+        }
+        self._chosen: int | None = None
 
     # -- what the loop needs to know ---------------------------------------------------
     @property
@@ -75,6 +80,23 @@ class Roster:
             for symbol in member.symbols
         )
         return list(dict.fromkeys(keys))
+
+    @property
+    def magics(self) -> Collection[int]:
+        """The numbers of every strategy that ever ran on this account."""
+        return self.owners.keys()
+
+    def collision(self, strategy_id: int) -> str | None:
+        """Say with which strategy another one cannot be told apart; None if it can."""
+        magic = magic_number(self._account, strategy_id)
+        other = colliding(self.owners, magic, strategy_id)
+        if other is None:
+            return None
+        return (
+            f"strategies {other} and {strategy_id} have the same magic number {magic} "
+            f"on account {self._account}, so their positions could not be told apart; "
+            "create the second one anew on the server, under another id"
+        )
 
     def members_on(self, bar: Bar) -> list[Member]:
         """Return the members that decide on *bar*."""
@@ -100,7 +122,8 @@ class Roster:
     # -- called at the safe point ------------------------------------------------------
     def choose(self, strategy_id: int | None) -> None:
         """Let *strategy_id* open positions, and no other."""
-        if strategy_id is not None:
+        self._chosen = strategy_id
+        if strategy_id is not None and self.collision(strategy_id) is None:
             # What it held before a loss of our state is ours from now on.
             self._own(magic_number(self._account, strategy_id), strategy_id)
         for member in self.members.values():
@@ -143,6 +166,7 @@ class Roster:
         """Let go of vanished symbols and leaving members that hold nothing more."""
         for member in list(self.members.values()):
             self._let_go(member)
+            self._forget_closed(member, now)
             if member.is_leaving and not self._holds(member):
                 self._dismiss(member, now)
 
@@ -166,8 +190,19 @@ class Roster:
                 if name not in gone
             }
 
+    def _forget_closed(self, member: Member, now: datetime) -> None:
+        positions, account = self._view.positions, self._view.account
+        is_cut_off = account is None or not account.trade_allowed
+        if positions is None or is_cut_off or self._view.newest_tick_at is None:
+            return
+        member.context.memory.forget_closed({one.ticket for one in positions}, now)
+
     def _holds(self, member: Member) -> bool:
-        return self._view.positions is None or bool(member.held)
+        positions, orders = self._view.positions, self._view.orders
+        if positions is None or orders is None:
+            return True
+        magic = member.context.magic
+        return bool(member.held) or any(order.magic == magic for order in orders)
 
     def _engage(self, record: StrategyRecord, config: StrategyConfig) -> Member:
         strategy_id = config.bot_strategy_id
@@ -178,6 +213,7 @@ class Roster:
             strategy_id=strategy_id,
             magic=magic,
             timeframe=self.timeframe(record),
+            memory=StrategyMemory(self._store, strategy_id),
             is_unresolved=self._desk.is_unresolved,
         )
         member = Member(
@@ -187,14 +223,15 @@ class Roster:
             ),
             context=context,
             config=config,
+            is_leaving=strategy_id != self._chosen,
         )
         self.members[strategy_id] = member
         return member
 
     def _own(self, magic: int, strategy_id: int) -> None:
-        if magic in self.magics:
+        if magic in self.owners:
             return
-        self.magics.add(magic)
+        self.owners[magic] = strategy_id
         try:
             self._store.put(_MAGICS, str(strategy_id), magic)
         except StateError as error:

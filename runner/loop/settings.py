@@ -8,6 +8,7 @@ from typing import Protocol
 import attrs
 
 from runner.core.market import Timeframe
+from runner.core.restart import RestartPolicy
 
 
 class Player(Protocol):
@@ -40,6 +41,7 @@ class LoopSettings:
         server_peak: Whether the server's peak balance is of this account; on paper it
             is of another one.
         memory_limit_mb: Megabytes in use from which on entries stop.
+        on_restart: What becomes of what an earlier start left open.
     """
 
     account: str
@@ -54,3 +56,4 @@ class LoopSettings:
     epoch: int | None = None
     server_peak: bool = True
     memory_limit_mb: int = 2048
+    on_restart: RestartPolicy = RestartPolicy.ADOPT

@@ -10,7 +10,7 @@ import attrs
 from runner.core.account import Account
 from runner.core.market import SymbolSpec, Tick
 from runner.core.orders import Action, Denial, Deny, OrderIntent
-from runner.core.risk import HOST, judge
+from runner.core.risk import HOST, judge, taken
 from runner.core.settings import TradeConfig
 from runner.host.manager import PluginHost
 from runner.loop.configs import Configs
@@ -78,7 +78,7 @@ class Trader:
         own: list[Deny] = []
         guards: list[Denial] = []
         if intent.increases_exposure:
-            own += self._by_config(member, intent.symbol, known.config)
+            own += member.against_entry(intent.symbol, known.config)
             own += self._by_account(member, intent.symbol, known, is_stale=is_stale)
             guards += self._host.check_symbol(
                 symbol=known.spec, config=known.config, now=self._view.now
@@ -120,21 +120,6 @@ class Trader:
             raise UnavailableError(f"{intent.symbol}: {error}") from None
         return _Known(account=account, config=config, tick=tick, spec=spec)
 
-    def _by_config(
-        self, member: Member, symbol: str, config: TradeConfig
-    ) -> list[Deny]:
-        """List what the server's configs say against an opening."""
-        found: list[Deny] = []
-        if member.is_leaving:
-            found.append(Deny("STRATEGY_NOT_ACTIVE", "the server chose another one"))
-        if member.config.bot_status != "ACTIVE":
-            found.append(Deny("STRATEGY_PAUSED", member.config.bot_status))
-        if symbol not in config.trade_config.enabled_symbols:
-            found.append(Deny("SYMBOL_NOT_ENABLED", symbol))
-        if not member.may_enter(symbol):
-            found.append(Deny("SYMBOL_NOT_ALLOWED", symbol))
-        return found
-
     def _by_account(
         self, member: Member, symbol: str, known: _Known, *, is_stale: bool
     ) -> list[Deny]:
@@ -145,11 +130,12 @@ class Trader:
             found.append(Deny("ORDER_UNRESOLVED", symbol))
         if self._view.positions is None:
             found.append(Deny("POSITIONS_UNKNOWN", self._view.error))
-        elif not known.account.is_hedging and any(
-            position.symbol == symbol and position.magic != magic
-            for position in self._view.positions
+        elif taken(
+            self._view.positions,
+            symbol,
+            magic,
+            is_hedging=known.account.is_hedging,
         ):
-            # A netting account would mix the two, and ours would look flat for ever.
             found.append(Deny("SYMBOL_TAKEN", f"{symbol} is held by another"))
         if is_stale:
             found.append(Deny("STALE_BAR", "the bar closed while the runner was away"))
@@ -172,6 +158,14 @@ class Trader:
     def _send(self, member: Member, intent: OrderIntent) -> None:
         if intent.action is Action.OPEN:
             self._desk.open(intent, magic=member.context.magic)
+            return
+        if intent.action is Action.PLACE:
+            self._desk.place(intent, magic=member.context.magic)
+            return
+        if intent.action is Action.CANCEL:
+            for order in member.context.orders(intent.symbol):
+                if intent.ticket in (None, order.ticket):
+                    self._desk.cancel(order, strategy=intent.strategy)
             return
         for position in member.context.positions(intent.symbol):
             if intent.ticket is not None and position.ticket != intent.ticket:

@@ -9,7 +9,7 @@ from typing import Any
 
 from runner.core.account import Account
 from runner.core.market import Bar, SymbolSpec, Tick, Timeframe
-from runner.core.orders import Position
+from runner.core.orders import PendingOrder, Position
 from runner.core.series import BarSeries
 
 
@@ -43,7 +43,7 @@ class FakeClock:
 
 
 class MemoryState:
-    """A plugin's durable values in memory; fulfils `runner.PluginState`.
+    """Durable values in memory; fulfils `runner.PluginState` and `StrategyState`.
 
     Values go through JSON, as on disk: a tuple comes back as a list, and what JSON
     cannot say raises.
@@ -75,7 +75,9 @@ class FakeContext:
         symbols: Symbol to its rules.
         ticks: Symbol to its latest quote.
         open_positions: What the strategy holds.
+        pending_orders: What it has waiting.
         strategy_id: The server's id.
+        state: What the strategy remembers.
     """
 
     def __init__(
@@ -92,7 +94,10 @@ class FakeContext:
         self.symbols = {symbol.name: symbol for symbol in symbols}
         self.ticks: dict[str, Tick] = {}
         self.open_positions: list[Position] = []
+        self.pending_orders: list[PendingOrder] = []
         self.strategy_id: int | None = 1
+        self.state = MemoryState()
+        self._of_position: dict[int, MemoryState] = {}
         self._series: dict[str, BarSeries] = {}
 
     def keep_bars(self, symbol: str, timeframe: Timeframe, capacity: int) -> None:
@@ -120,6 +125,14 @@ class FakeContext:
     def positions(self, symbol: str | None = None) -> Sequence[Position]:
         """Return what the strategy holds, in *symbol* or in all."""
         return [one for one in self.open_positions if symbol in (None, one.symbol)]
+
+    def orders(self, symbol: str | None = None) -> Sequence[PendingOrder]:
+        """Return what the strategy has waiting, in *symbol* or in all."""
+        return [one for one in self.pending_orders if symbol in (None, one.symbol)]
+
+    def state_of(self, ticket: int) -> MemoryState:
+        """Return what the strategy remembers of a position."""
+        return self._of_position.setdefault(ticket, MemoryState())
 
     def is_flat(self, symbol: str) -> bool:
         """Say whether the strategy holds nothing in *symbol*."""

@@ -85,7 +85,13 @@ class _Run:
             symbols=symbols.values(),
             parameters=parameters,
         )
-        self._book = Book(symbols, self._context.open_positions, balance, volume)
+        self._book = Book(
+            symbols,
+            self._context.open_positions,
+            self._context.pending_orders,
+            balance,
+            volume,
+        )
         self._strategy = strategy(self._context)
         self._needed = {
             symbol: strategy.bars_needed(values)

@@ -87,6 +87,7 @@ _EXTENSIONS: Mapping[str, tuple[_Writer, _Reader]] = {
     "pause_reasons": (_write_json_or_empty, read_json_texts),
     "equity": (write_money, read_money),
     "open_positions": (write_int, read_int),
+    "foreign_positions": (write_int, read_int),
     "daily_dd_percent": (write_money, read_money),
     "max_dd_percent": (write_money, read_money),
     "trade_config_version": (write_int, read_int),
@@ -126,6 +127,7 @@ class BotHeartbeat:
         pause_reasons: Every reason that holds, each ``source: text``.
         equity: Balance and floating profit.
         open_positions: Number of open positions.
+        foreign_positions: Of these, how many no strategy of the bot opened.
         daily_dd_percent: Loss since the day's reference, percent of it.
         max_dd_percent: Loss since the account's reference, percent of it.
         trade_config_version: The version applied.
@@ -154,6 +156,7 @@ class BotHeartbeat:
     pause_reasons: tuple[str, ...] | None = None
     equity: Decimal | None = attrs.field(default=None, converter=optional_money)
     open_positions: int | None = None
+    foreign_positions: int | None = None
     daily_dd_percent: Decimal | None = attrs.field(
         default=None, converter=optional_money
     )

@@ -20,6 +20,7 @@ from runner.core.orders import (
     OrderRequest,
     OrderResult,
     Outcome,
+    PendingKind,
     Position,
     Side,
 )
@@ -413,6 +414,78 @@ def test_protect_of_a_closed_position_is_not_sent(desk: Desk) -> None:
     result = desk.broker.send(protecting(5, 1.09, None))
 
     assert Outcome.NOT_SENT is result.outcome
+
+
+# -- pending orders --------------------------------------------------------------------
+PLACE = attrs.evolve(
+    OPEN, token="LLLLLLLLLL", action=Action.PLACE, kind=PendingKind.LIMIT, price=1.09
+)
+
+
+def removing(ticket: int) -> OrderRequest:
+    """Return the request that removes a pending order."""
+    return attrs.evolve(
+        OPEN,
+        token="RRRRRRRRRR",
+        action=Action.CANCEL,
+        volume=0.0,
+        ticket=ticket,
+        stop_loss=None,
+        take_profit=None,
+    )
+
+
+def test_pending_order_is_shown_and_removed(either_desk: Desk) -> None:
+    """It waits with its marks and levels until it is removed, and is no position."""
+    placed = either_desk.broker.send(PLACE)
+
+    (order,) = either_desk.broker.orders()
+    assert Outcome.PLACED is placed.outcome
+    assert (placed.ticket, Side.BUY, PendingKind.LIMIT, 0.1, 1.09, 1.087, 77) == (
+        order.ticket,
+        order.side,
+        order.kind,
+        order.volume,
+        order.price,
+        order.stop_loss,
+        order.magic,
+    )
+    assert not either_desk.broker.positions()
+
+    removed = either_desk.broker.send(removing(order.ticket))
+
+    assert (Outcome.FILLED, order.ticket) == (removed.outcome, removed.ticket)
+    assert not either_desk.broker.orders()
+    found = either_desk.broker.find(removing(order.ticket))
+    assert found is not None
+    assert Outcome.FILLED is found.outcome
+
+
+def test_pending_order_that_is_filled_is_found_as_a_fill(either_desk: Desk) -> None:
+    """The look-up of its placing follows it into the position."""
+    placed = either_desk.broker.send(PLACE)
+    waiting = either_desk.broker.find(PLACE)
+    either_desk.quote(1, 1.0895)
+
+    filled = either_desk.broker.find(PLACE)
+
+    assert waiting is not None
+    assert filled is not None
+    assert (Outcome.PLACED, Outcome.FILLED) == (waiting.outcome, filled.outcome)
+    assert placed.ticket == filled.ticket == either_desk.only_position().ticket
+    refused = either_desk.broker.send(removing(placed.ticket))
+    assert Outcome.REJECTED is refused.outcome
+
+
+def test_failed_reading_of_orders_is_unknown_never_empty(desk: Desk) -> None:
+    """As for positions."""
+    desk.broker.send(PLACE)
+    desk.fail("orders_get", faults.Fail(-1))
+
+    with pytest.raises(UnavailableError):
+        desk.broker.orders()
+
+    assert 1 == len(desk.broker.orders())
 
 
 # -- deals -----------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
+from runner import StrategyConfig
 from runner.link import LinkEvent
 from runner.ports import Clock, StateError
 from runner.wire.acks import CommandAck
@@ -18,6 +19,7 @@ class ScriptedLink:
         self.at_start: list[LinkEvent] = []
         self.on_refresh: list[LinkEvent] = []
         self.is_current = True
+        self.last_good: dict[int, StrategyConfig] = {}
         self.watched: tuple[int, ...] | None = None
         self.done: list[tuple[str, str, int]] = []
         self.acks: list[CommandAck] = []
@@ -45,6 +47,11 @@ class ScriptedLink:
 
     def watch(self, strategy_ids: Collection[int]) -> None:
         self.watched = tuple(strategy_ids)
+
+    def recall(self, strategy_id: int) -> StrategyConfig:
+        if strategy_id not in self.last_good:
+            raise LookupError("no config of it is on disk")
+        return self.last_good[strategy_id]
 
     def applied(self, scope: str, version: int, changes: Sequence[str]) -> None:
         self.done.append(("applied", scope, version))

@@ -17,6 +17,7 @@ from scripted_link import ScriptedLink
 from runner import Strategy, StrategyConfig, Timeframe
 from runner.adapters.mt5 import MT5Adapter, MT5Settings
 from runner.app.plugins import PluginStateIn
+from runner.core.restart import RestartPolicy
 from runner.core.server_time import NEW_YORK_CLOSE, ServerZone
 from runner.host.discovery import discover
 from runner.host.manager import PluginHost
@@ -80,6 +81,7 @@ class WholeRunner:
         player: Plays a feed into the terminal once a cycle.
         account: The account id that the server knows.
         is_live: Whether the terminal's market is of today.
+        on_restart: What becomes of what an earlier start left.
     """
 
     def __init__(
@@ -97,6 +99,7 @@ class WholeRunner:
         player: Player | None = None,
         account: str = "7",
         is_live: bool = False,
+        on_restart: RestartPolicy = RestartPolicy.ADOPT,
     ) -> None:
         self.terminal, self.store, self.clock = terminal, store, clock
         self.version = 0
@@ -155,6 +158,7 @@ class WholeRunner:
                 version="0",
                 timeframe=timeframe,
                 server_peak=False,
+                on_restart=on_restart,
             ),
         )
 

@@ -227,6 +227,9 @@ class Terminal:
         )
         if self.answer is not Outcome.FILLED:
             return result
+        if request.action is Action.PLACE:
+            self.wait_for(request, ticket)
+            return attrs.evolve(result, outcome=Outcome.PLACED)
         if request.action is Action.OPEN:
             self.add(request.symbol, request.magic, ticket, request.token)
         elif request.action is Action.CLOSE:
@@ -234,6 +237,27 @@ class Terminal:
         elif request.action is Action.CANCEL:
             self.pending.pop(ticket, None)
         return result
+
+    def wait_for(self, request: OrderRequest, ticket: int) -> None:
+        """Let a pending order stand."""
+        assert request.kind is not None
+        assert request.price is not None
+        self.pending[ticket] = PendingOrder(
+            ticket=ticket,
+            symbol=request.symbol,
+            side=request.side,
+            kind=request.kind,
+            volume=request.volume,
+            price=request.price,
+            placed_at=MARKET,
+            magic=request.magic,
+            comment=request.token,
+        )
+
+    def fill(self, ticket: int) -> None:
+        """Let the market reach a pending order's price."""
+        order = self.pending.pop(ticket)
+        self.add(order.symbol, order.magic, ticket, order.comment)
 
     def add(
         self, symbol: str, magic: int, ticket: int = 1, comment: str = ""
@@ -254,6 +278,11 @@ class Terminal:
     def find(self, request: OrderRequest) -> OrderResult | None:
         if not self.is_readable:
             raise UnavailableError("no connection")
+        for order in self.pending.values():
+            if order.comment == request.token:
+                return OrderResult(
+                    token=request.token, outcome=Outcome.PLACED, ticket=order.ticket
+                )
         for position in self.open.values():
             if position.comment == request.token:
                 return OrderResult(

@@ -95,6 +95,7 @@ class Scripted:
             trade_tick_value=1.0, trade_contract_size=100_000.0, volume_min=0.01,
             volume_max=100.0, volume_step=0.01, volume_limit=0.0, trade_stops_level=0,
             trade_freeze_level=0, trade_mode=4, trade_exemode=2, filling_mode=3,
+            order_mode=127, expiration_mode=15,
             currency_base="EUR", currency_profit="USD", currency_margin="EUR",
         )  # fmt: skip
         self.tick: Any = make_tick()
@@ -808,14 +809,14 @@ def test_missing_stop_is_added() -> None:
 def test_missing_stop_that_cannot_be_added_is_cried_out(
     answer: Answer | int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The result and the log say that a position is open without its stop."""
+    """The order is not done before its stop stands; result and log say so."""
     setup = case(executes(sl=0.0), answer)
 
     result = setup.send()
 
-    assert (Outcome.FILLED, 0.0) == (result.outcome, result.stop_loss)
+    assert (Outcome.UNKNOWN, 0.0) == (result.outcome, result.stop_loss)
     assert "POSITION 5 IS WITHOUT A STOP" in result.message
-    assert "set the stop 1.09712 by hand" in result.message
+    assert "stop 1.09712 is tried again, or set it by hand" in result.message
     assert [logging.CRITICAL] == [record.levelno for record in caplog.records]
     assert sum(setup.clock.waits) < 2
 
@@ -1056,3 +1057,69 @@ def test_protection_of_a_closed_position_came_too_late() -> None:
         found.outcome,
         found.message,
     )
+
+
+def test_a_neighbour_without_a_comment_is_not_waited_for() -> None:
+    """A close just before, its comment dropped too, is not the opening's order."""
+    setup = case()
+    request = attrs.evolve(OPEN, placed_at=NOW)
+    setup.terminal.done = [make_order(4, comment="", ticket=4)]
+    setup.terminal.deals = [make_deal(comment="", order=4, entry=1, type=1)]
+
+    assert setup.adapter.find(request) is None
+
+
+@pytest.mark.parametrize("comment", ["", "AAAAA"])
+def test_an_order_of_an_earlier_start_is_matched_by_magic_and_time(
+    comment: str,
+) -> None:
+    """What was on disk says from when on: the process that sent it is gone."""
+    request = attrs.evolve(OPEN, placed_at=NOW)
+    setup = case()
+    setup.terminal.positions = [make_position(comment=comment)]
+    setup.terminal.deals = [make_deal(comment=comment)]
+
+    found = setup.adapter.find(request)
+
+    assert found is not None
+    assert (Outcome.FILLED, 5) == (found.outcome, found.ticket)
+
+
+def test_an_older_position_is_not_taken_for_the_order_of_an_earlier_start() -> None:
+    """It was there before the order was approved."""
+    request = attrs.evolve(OPEN, placed_at=NOW + timedelta(minutes=1))
+    setup = case()
+    setup.terminal.positions = [make_position(comment="")]
+    setup.terminal.deals = [make_deal(comment="")]
+
+    assert setup.adapter.find(request) is None
+
+
+def test_a_stop_that_is_missing_at_the_look_up_is_added() -> None:
+    """The runner was killed between the fill and its stop: the next start adds it."""
+    setup = case(protects())
+    setup.terminal.positions = [make_position(sl=0.0, tp=0.0)]
+    setup.terminal.deals = [make_deal()]
+
+    found = setup.adapter.find(OPEN)
+
+    (sent,) = setup.terminal.sent
+    assert (6, 5) == (sent["action"], sent["position"])
+    assert found is not None
+    assert (Outcome.FILLED, sent["sl"]) == (found.outcome, found.stop_loss)
+    assert 1.09712 == sent["sl"]
+
+
+def test_a_stop_that_cannot_be_added_at_the_look_up_leaves_it_unresolved() -> None:
+    """Cried out once, tried again at the next look-up, done when it stands."""
+    setup = case(10006, 10006, protects())
+    setup.terminal.positions = [make_position(sl=0.0, tp=0.0)]
+    setup.terminal.deals = [make_deal()]
+
+    for _ in range(2):
+        with pytest.raises(UnavailableError, match="POSITION 5 IS WITHOUT A STOP"):
+            setup.adapter.find(OPEN)
+    found = setup.adapter.find(OPEN)
+
+    assert found is not None
+    assert found.stop_loss

@@ -12,7 +12,7 @@ LINES = {
     "start": "--account 1 --account 2 --api-url http://h --redis-url redis://h/0 "
     "--plugin-dir a --plugin-dir b --terminal mt5 --feed synthetic:seed=1 --speed 10 "
     "--state-dir s --heartbeat-interval 3 --poll-interval 4 --log-format json "
-    "--standby --exit-when-feed-ends",
+    "--standby --exit-when-feed-ends --on-restart refuse",
     "plugins": "--plugin-dir a --plugin-dir b --json",
     "doctor": "--account 1 --api-url http://h --json",
     "status": "--account 1 --watch --json",

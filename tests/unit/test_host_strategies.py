@@ -19,6 +19,8 @@ from runner import (
     Intents,
     OrderIntent,
     Parameters,
+    PendingKind,
+    PendingOrder,
     Position,
     Side,
     Strategy,
@@ -33,6 +35,7 @@ from runner.host.manager import PluginHost
 from runner.host.records import BUILT_IN, PluginError, StrategyRecord
 from runner.host.strategies import HostedStrategy, bars_needed
 from runner.host.watch import Watch
+from runner.testing import MemoryState
 
 NOW = datetime(2026, 3, 4, 10, tzinfo=UTC)
 BAR = Bar("EURUSD", Timeframe.H1, NOW - timedelta(hours=1), 1.1, 1.2, 1.0, 1.15)
@@ -79,6 +82,28 @@ class Context:
             open_price=1.3,
         )
         return [held] if symbol in {None, "GBPUSD"} else []
+
+    def orders(self, symbol: str | None = None) -> Sequence[PendingOrder]:
+        """Return one pending order in USDJPY."""
+        waiting = PendingOrder(
+            ticket=2,
+            symbol="USDJPY",
+            side=Side.BUY,
+            kind=PendingKind.LIMIT,
+            volume=0.1,
+            price=140.0,
+            placed_at=NOW,
+        )
+        return [waiting] if symbol in {None, "USDJPY"} else []
+
+    @property
+    def state(self) -> MemoryState:
+        """Remember nothing."""
+        return MemoryState()
+
+    def state_of(self, ticket: int) -> MemoryState:
+        """Remember nothing of any position."""
+        return MemoryState()
 
     def is_flat(self, symbol: str) -> bool:
         """Say whether nothing is held."""
@@ -284,6 +309,15 @@ def test_a_success_ends_the_pause() -> None:
     assert 3 == len(intents)
     assert HealthState.RUNNING is hosted.health.state
     assert {} == host.failures
+
+
+def test_an_order_in_a_symbol_that_vanished_can_still_be_cancelled() -> None:
+    """What a strategy has waiting somewhere it may take back, and place no more."""
+    hosted = _hosted(_scripted(lambda strategy, given: strategy.cancel("USDJPY")))
+    placing = _hosted(_scripted(lambda one, given: one.buy_limit("USDJPY", 130.0)))
+
+    assert [Action.CANCEL] == [one.action for one in hosted.on_bar(BAR, NOW)]
+    assert [] == placing.on_bar(BAR, NOW)
 
 
 def test_a_strategy_that_fails_in_one_symbol_is_not_saved_by_another() -> None:

@@ -71,7 +71,7 @@ def test_orders_are_sent_in_one_place() -> None:
     placed = {one.partition(" ")[0] for one in _callers(".order_send")}
 
     assert {"runner/loop/desk.py:OrderDesk:_send self._broker.send"} == sent
-    assert {"runner/loop/desk.py:OrderDesk:_place"} == {
+    assert {"runner/loop/desk.py:OrderDesk:_carry_out"} == {
         one.partition(" ")[0] for one in _callers("self._send") if "desk.py" in one
     }
     assert {"runner/adapters/"} == {one[:16] for one in placed}
@@ -81,6 +81,9 @@ def test_the_desk_opens_for_the_trader_alone() -> None:
     """And the trader for the loop alone, which has it from a strategy."""
     assert {"runner/loop/trader.py:Trader:_send self._desk.open"} == (
         _callers("desk.open")
+    )
+    assert {"runner/loop/trader.py:Trader:_send self._desk.place"} == (
+        _callers("desk.place")
     )
     assert {"runner/loop/trader.py:Trader:carry_out self._send"} == {
         one for one in _callers("self._send") if "trader.py" in one
@@ -116,6 +119,7 @@ def test_no_request_that_opens_is_made_but_by_the_desk() -> None:
 
     assert {
         "runner/loop/desk.py:OrderDesk:open",
+        "runner/loop/desk.py:OrderDesk:place",
         "runner/loop/desk.py:OrderDesk:close",
         "runner/loop/desk.py:OrderDesk:protect",
         "runner/loop/desk.py:OrderDesk:cancel",
@@ -143,6 +147,8 @@ class Walker(Strategy):
             return self.sell(tick.symbol, volume=0.5)
         if wish == "other symbol":
             return self.sell("GBPUSD", volume=0.1)
+        if wish == "pending":
+            return self.buy_limit(tick.symbol, 1.0, volume=0.1)
         if wish == "overshoot" and held:
             return self.close(tick.symbol, volume=held[0].volume * 5)
         if wish == "overshoot in parts" and held:
@@ -258,7 +264,15 @@ REASONS: dict[str, Callable[[Account], None]] = {
         a.runner.loop, "_memory", _Memory("used=9MB limit=1MB")
     ),
 }
-WISHES = ("entry", "several", "flip", "other symbol", "overshoot", "overshoot in parts")
+WISHES = (
+    "entry",
+    "several",
+    "flip",
+    "other symbol",
+    "pending",
+    "overshoot",
+    "overshoot in parts",
+)
 KINDS = pytest.mark.parametrize("hedging", [True, False], ids=["hedging", "netting"])
 
 
@@ -273,17 +287,19 @@ class _Memory:
 
 
 @KINDS
-@pytest.mark.parametrize("wish", ["entry", "several", "flip", "other symbol"])
+@pytest.mark.parametrize(
+    "wish", ["entry", "several", "flip", "other symbol", "pending"]
+)
 def test_the_paths_lead_somewhere_while_nothing_speaks_against_them(
     wish: str, *, hedging: bool
 ) -> None:
     """So that the walk below proves something."""
     account = Account(hedging=hedging)
-    before = account.net
+    before = account.net, account.gross
     account.wish(wish)
 
-    assert {"EURUSD": 0.1} == before
-    assert before != account.net
+    assert ({"EURUSD": 0.1}, 0.1) == before
+    assert before != (account.net, account.gross)
 
 
 @KINDS

@@ -525,7 +525,9 @@ def test_packed_and_plain_files_are_read(tmp_path: Path, name: str) -> None:
     assert ask(make_plugin(NewsPause, calendar=path)) is not None
 
 
-@pytest.mark.parametrize("content", [b"no gzip", gzip.compress(b"[]" * 50, mtime=0)[:-9]])
+@pytest.mark.parametrize(
+    "content", [b"no gzip", gzip.compress(b"[]" * 50, mtime=0)[:-9]]
+)
 def test_a_damaged_packed_file_is_refused(tmp_path: Path, content: bytes) -> None:
     """A download that broke off is no calendar."""
     path = tmp_path / "c.json.gz"

@@ -44,6 +44,15 @@ def test_an_account_has_its_figures_and_below_them_its_reasons():
     assert "    config: $.lot_size: must be > 0, got -1" == lines[3]
 
 
+def test_foreign_positions_stand_beside_the_count():
+    """Positions that the bot did not open are told apart; none is not worth a word."""
+    some = render([_account(BEAT | {"foreign_positions": "1"})], NOW)
+    none = render([_account(BEAT | {"foreign_positions": "0"})], NOW)
+
+    assert "2 (1 foreign)" in some
+    assert "foreign" not in none
+
+
 def test_a_version_that_is_not_applied_yet_is_seen():
     """What the server announces stands beside what is applied."""
     text = render([_account(BEAT, trade_config_version=5)], NOW)

@@ -52,6 +52,7 @@ def test_redis_url_is_the_seeds_variable_and_ours_goes_before_it():
         ({"MT5RUNNER_SPEED": "fast"}, "speed: expected a number > 0 or 'max'"),
         ({"MT5RUNNER_STANDBY": "maybe"}, "standby: expected true or false"),
         ({"MT5RUNNER_TIMEFRAME": "H5"}, "timeframe: "),
+        ({"MT5RUNNER_ON_RESTART": "close"}, "on_restart: .*adopt.*flatten.*refuse"),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_named(environ, message):

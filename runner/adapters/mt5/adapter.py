@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from runner.adapters.mt5.bars import Bars
 from runner.adapters.mt5.execution import Execution
 from runner.adapters.mt5.lookup import Lookup
+from runner.adapters.mt5.placing import Placing
 from runner.adapters.mt5.quotes import Quotes
 from runner.adapters.mt5.readings import (
     account_from,
@@ -88,6 +89,9 @@ class MT5Adapter:
             self._quotes,
             self._lookup,
             removal,
+            Placing(
+                self._session, self._symbols, self._quotes, self._lookup, time, clock
+            ),
             clock,
             settings,
         )
@@ -195,10 +199,14 @@ class MT5Adapter:
     def find(self, request: OrderRequest) -> OrderResult | None:
         """Look up what became of *request*; None if it certainly left no trace.
 
+        A position that was found without the stop that it was ordered with gets it;
+        until it stands, the order's outcome is not known.
+
         Raises:
             UnavailableError: If that cannot be told now.
         """
-        return self._lookup.find(request)
+        found = self._lookup.find(request)
+        return None if found is None else self._execution.mended(request, found)
 
     def close(self) -> None:
         """Let go of the terminal; it goes on running."""

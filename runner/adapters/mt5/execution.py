@@ -15,6 +15,7 @@ import attrs
 from runner.adapters.mt5.attempt import Attempt, Budget
 from runner.adapters.mt5.lookup import Lookup
 from runner.adapters.mt5.orders import Draft
+from runner.adapters.mt5.placing import Placing
 from runner.adapters.mt5.quotes import Quotes
 from runner.adapters.mt5.read_back import ReadBack
 from runner.adapters.mt5.readings import side_of
@@ -32,6 +33,7 @@ from runner.adapters.mt5.settings import MT5Settings
 from runner.adapters.mt5.structs import OrderSendResult, TickInfo, TradePosition
 from runner.adapters.mt5.symbols import SymbolError, Symbols
 from runner.adapters.mt5.terminal import Terminal
+from runner.core.matching import Levels, levels_from_distances
 from runner.core.orders import Action, OrderRequest, OrderResult, Outcome, Side
 from runner.ports import Clock, UnavailableError
 
@@ -51,6 +53,7 @@ class Execution:
         quotes: Fresh quotes.
         lookup: Finds what became of an order.
         removal: Removes pending orders.
+        placing: Places pending orders.
         clock: For waiting between tries.
         settings: Deviation.
     """
@@ -63,6 +66,7 @@ class Execution:
         quotes: Quotes,
         lookup: Lookup,
         removal: Removal,
+        placing: Placing,
         clock: Clock,
         settings: MT5Settings,
     ) -> None:
@@ -72,10 +76,12 @@ class Execution:
         self._quotes = quotes
         self._lookup = lookup
         self._removal = removal
+        self._placing = placing
         self._clock = clock
         self._deviation = settings.deviation
         self._read_back = ReadBack(terminal, session)
         self._fillings: dict[str, int] = {}
+        self._bare: set[int] = set()
 
     def send(self, request: OrderRequest) -> OrderResult:
         """Carry out *request*; every failure is a result, none is raised."""
@@ -83,14 +89,20 @@ class Execution:
             self._session.linked()
             if request.action is Action.CANCEL:
                 return self._removal.send(request, self._deliver, self._unanswered)
+            if request.action is Action.PLACE:
+                return self._settled(
+                    self._placing.send(request, self._deliver, self._unanswered)
+                )
             attempt = self._prepare(request)
         except (UnavailableError, OrderError, SymbolError) as error:
             return _result(request, Outcome.NOT_SENT, str(error))
         if attempt is None:
             return _already_closed(request, "the position is not open any more")
-        result = self._run(attempt)
+        return self._settled(self._run(attempt))
+
+    def _settled(self, result: OrderResult) -> OrderResult:
         if result.outcome is not Outcome.UNKNOWN:
-            self._lookup.settled(request.token)
+            self._lookup.settled(result.token)
         return result
 
     def _prepare(self, request: OrderRequest) -> Attempt | None:
@@ -226,7 +238,7 @@ class Execution:
         if position is None:
             result, opened = self._read_back.opened(request, levels, answer, budget)
             if opened is not None and levels.stop_loss and not result.stop_loss:
-                result = self._add_stop(attempt, draft, result, opened)
+                result = self._add_stop(attempt, levels, result, opened)
         elif request.action is Action.CLOSE:
             result = self._read_back.closed(request, position, answer, budget)
         else:
@@ -237,18 +249,66 @@ class Execution:
             return result
         return attrs.evolve(result, message=f"{result.message}; {draft.note}")
 
+    def mended(self, request: OrderRequest, found: OrderResult) -> OrderResult:
+        """Give an opening that was looked up the stop that it lacks.
+
+        The quote that its distances counted from is gone, so they count from the price
+        at which it was opened.
+
+        Args:
+            request: What was asked for.
+            found: What became of it.
+
+        Raises:
+            UnavailableError: If the position cannot be read, or has no stop yet.
+        """
+        is_bare = found.outcome is Outcome.FILLED and not found.stop_loss
+        if request.action is not Action.OPEN or not request.stop_loss or not is_bare:
+            return found
+        position = self._read_back.position(found.ticket)
+        if position is None or position.sl:
+            return found
+        name = self._symbols.name(position.symbol)
+        rules = self._symbols.fresh_rules(name)
+        spec = rules.spec
+        levels = levels_from_distances(
+            request.side,
+            bid=position.price_open,
+            ask=position.price_open,
+            point=spec.point,
+            tick_size=spec.tick_size,
+            stop_loss=request.stop_loss,
+            take_profit=request.take_profit,
+        )
+        attempt = Attempt(
+            request,
+            rules,
+            position.symbol,
+            position,
+            self._deviation,
+            Budget.begin(self._clock),
+        )
+        result = self._add_stop(attempt, levels, found, position)
+        if result.outcome is Outcome.UNKNOWN:
+            raise UnavailableError(result.message)
+        return result
+
     def _add_stop(
         self,
         attempt: Attempt,
-        draft: Draft,
+        levels: Levels,
         result: OrderResult,
         position: TradePosition,
     ) -> OrderResult:
-        """Give a filled position the stop that it was ordered with and lacks."""
-        levels = draft.levels
+        """Give a filled position the stop that it was ordered with and lacks.
+
+        An order is not done before its stop stands: until then its outcome counts as
+        unknown, so that it stays on disk and is looked after.
+        """
         request = attrs.evolve(
             attempt.request,
             action=Action.PROTECT,
+            side=side_of(position),
             ticket=position.ticket,
             stop_loss_price=levels.stop_loss or None,
             take_profit_price=levels.take_profit or None,
@@ -257,6 +317,7 @@ class Execution:
             attrs.evolve(attempt, request=request, position=position, fixed=set())
         )
         if added.outcome is Outcome.FILLED and added.stop_loss:
+            self._bare.discard(position.ticket)
             return attrs.evolve(
                 result,
                 message=f"{result.message}; filled without its stop, which was added",
@@ -265,10 +326,15 @@ class Execution:
             )
         message = (
             f"POSITION {position.ticket} IS WITHOUT A STOP, it could not be added: "
-            f"{added.message}; close it, or set the stop {levels.stop_loss} by hand"
+            f"{added.message}; stop {levels.stop_loss} is tried again, or set it "
+            "by hand"
         )
-        _log.critical("%s", message)
-        return attrs.evolve(result, message=f"{result.message}; {message}")
+        if position.ticket not in self._bare:
+            self._bare.add(position.ticket)
+            _log.critical("%s", message)
+        return attrs.evolve(
+            result, outcome=Outcome.UNKNOWN, message=f"{result.message}; {message}"
+        )
 
 
 def _check_side(request: OrderRequest, held: Side) -> None:

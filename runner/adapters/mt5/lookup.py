@@ -85,6 +85,8 @@ class Lookup:
         match request.action:
             case Action.OPEN:
                 result = self._opened(request)
+            case Action.PLACE:
+                result = self._placed(request)
             case Action.CLOSE:
                 result = self._closed(request)
             case Action.PROTECT:
@@ -113,12 +115,8 @@ class Lookup:
             "positions_get", self._terminal.positions_get()
         )
         self._refuse_working(request)
-        deals = [
-            deal
-            for deal in self._deals()
-            if deal.entry in {mt5.DEAL_ENTRY_IN, mt5.DEAL_ENTRY_INOUT}
-            and self._is_ours(request, deal, deal.time_msc)
-        ]
+        history = self._deals()
+        deals = self._fills(request, history)
         ours = [
             position
             for position in positions
@@ -128,7 +126,42 @@ class Lookup:
             return _from_deals(request, deals, positions)
         if ours:
             return _from_position(request, ours[0])
-        return self._refused(request)
+        return self._refused(request, history)
+
+    def _placed(self, request: OrderRequest) -> OrderResult | None:
+        # It waits first, and is filled or removed later: this order of readings meets
+        # one that is filled meanwhile at its deal.
+        orders = self._session.answer("orders_get", self._terminal.orders_get())
+        for order in orders:
+            if self._is_ours(request, order, order.time_setup_msc):
+                return OrderResult(
+                    token=request.token,
+                    outcome=Outcome.PLACED,
+                    message="found among the pending orders",
+                    ticket=order.ticket,
+                    volume=order.volume_current,
+                    price=order.price_open,
+                    stop_loss=order.sl,
+                    take_profit=order.tp,
+                )
+        history = self._deals()
+        deals = self._fills(request, history)
+        if deals:
+            positions = self._session.answer(
+                "positions_get", self._terminal.positions_get()
+            )
+            return _from_deals(request, deals, positions)
+        return self._refused(request, history)
+
+    def _fills(
+        self, request: OrderRequest, history: Iterable[TradeDeal]
+    ) -> list[TradeDeal]:
+        ours = [deal for deal in history if self._is_ours(request, deal, deal.time_msc)]
+        entries = {mt5.DEAL_ENTRY_IN, mt5.DEAL_ENTRY_INOUT}
+        # On a netting account an order that meets an opposite position only reduces it.
+        return [deal for deal in ours if deal.entry in entries] or [
+            deal for deal in ours if request.token in deal.comment
+        ]
 
     def _closed(self, request: OrderRequest) -> OrderResult | None:
         ticket = request.ticket or 0
@@ -137,19 +170,16 @@ class Lookup:
         )
         self._refuse_working(request)
         identifier = positions[0].identifier if positions else ticket
-        exits = [
-            deal
-            for deal in self._session.answer(
-                "history_deals_get",
-                self._terminal.history_deals_get(position=identifier),
-            )
-            if deal.entry != mt5.DEAL_ENTRY_IN
-        ]
+        history = self._session.answer(
+            "history_deals_get",
+            self._terminal.history_deals_get(position=identifier),
+        )
+        exits = [deal for deal in history if deal.entry != mt5.DEAL_ENTRY_IN]
         ours = [d for d in exits if self._is_ours(request, d, d.time_msc)]
         if ours:
             return _from_deals(request, ours, positions)
         if positions:
-            return self._refused(request)
+            return self._refused(request, history)
         if not exits:
             raise UnavailableError(
                 f"position {ticket} is closed, but its history is not there yet"
@@ -190,12 +220,27 @@ class Lookup:
             if self._is_ours(request, order, order.time_setup_msc):
                 raise UnavailableError(f"order {order.ticket} is still working")
 
-    def _refused(self, request: OrderRequest) -> OrderResult | None:
-        """Return the refusal of an order that has no deals; None without an order."""
+    def _refused(
+        self, request: OrderRequest, history: Iterable[TradeDeal]
+    ) -> OrderResult | None:
+        """Return the refusal of an order that has no deals; None without an order.
+
+        Args:
+            request: What was asked for.
+            history: Deals, of which none is the request's.
+        """
+        # Where comments are lost, an order of ours just before this one looks like it;
+        # its deals, which are there and are not the request's, give it away.
+        others = {deal.order for deal in history}
         orders = self._session.answer(
             "history_orders_get", self._terminal.history_orders_get(*self.span())
         )
-        ours = [o for o in orders if self._is_ours(request, o, o.time_setup_msc)]
+        ours = [
+            order
+            for order in orders
+            if self._is_ours(request, order, order.time_setup_msc)
+            and (request.token in order.comment or order.ticket not in others)
+        ]
         for order in ours:
             if order.state not in _NOT_EXECUTED:
                 raise UnavailableError(
@@ -209,7 +254,7 @@ class Lookup:
             message=f"order {ours[-1].ticket} was {_NOT_EXECUTED[ours[-1].state]}",
         )
 
-    def _deals(self) -> Iterable[TradeDeal]:
+    def _deals(self) -> Sequence[TradeDeal]:
         return self._session.answer(
             "history_deals_get", self._terminal.history_deals_get(*self.span())
         )
@@ -226,6 +271,8 @@ class Lookup:
         # Some brokers cut comments or drop them. Orders are sent one at a time, so a
         # record of this magic since then can be no other's.
         sent_ms = self._sent_ms.get(request.token)
+        if sent_ms is None and request.placed_at is not None:
+            sent_ms = self._time.wall(request.placed_at) * 1000
         return (
             sent_ms is not None
             and time_msc >= sent_ms - _SLACK_MS

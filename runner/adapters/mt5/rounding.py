@@ -6,6 +6,7 @@ Rounding is done in decimals: 1.1 + 0.00015 is no price.
 from __future__ import annotations
 
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+from typing import Protocol
 
 from runner.adapters.mt5.structs import TickInfo
 from runner.core.market import SymbolSpec
@@ -14,6 +15,20 @@ from runner.core.orders import Side
 
 _NOISELESS = 8
 """Decimals of a volume; what lies behind them is binary noise."""
+
+
+class Prices(Protocol):
+    """A bid and an ask: those of a quote, or the price of a pending order twice."""
+
+    @property
+    def bid(self) -> float:
+        """Price at which is sold."""
+        ...
+
+    @property
+    def ask(self) -> float:
+        """Price at which is bought."""
+        ...
 
 
 class OrderError(ValueError):
@@ -72,7 +87,7 @@ def room_for_stops(spec: SymbolSpec, quote: TickInfo, *, generous: bool) -> floa
 
 
 def keep_clear(
-    side: Side, levels: Levels, spec: SymbolSpec, quote: TickInfo, room: float
+    side: Side, levels: Levels, spec: SymbolSpec, quote: Prices, room: float
 ) -> Levels:
     """Move stop and target away from the quote where they are too near.
 
@@ -84,7 +99,7 @@ def keep_clear(
         side: Direction of the position.
         levels: Prices; 0.0 for none, which stays.
         spec: The grid of prices.
-        quote: The present one.
+        quote: The present one, or what a position would be opened at.
         room: Price difference to keep.
 
     Raises:

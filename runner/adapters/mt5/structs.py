@@ -35,6 +35,8 @@ class SymbolInfo(Protocol):
     trade_mode: int
     trade_exemode: int
     filling_mode: int
+    order_mode: int
+    expiration_mode: int
     currency_base: str
     currency_profit: str
     currency_margin: str

@@ -39,11 +39,16 @@ class SymbolRules:
         spec: The rules that everybody sees.
         execution: ``SYMBOL_TRADE_EXECUTION_*``.
         filling_mask: Bits of the filling modes that the symbol takes.
+        order_mask: Bits of the kinds of order that it takes: 2 limit, 4 stop.
+        expiration_mask: Bits of the lives of pending orders that it takes: 1 until
+            cancelled, 2 the day, 4 until a moment.
     """
 
     spec: SymbolSpec
     execution: int
     filling_mask: int
+    order_mask: int = 0x7F
+    expiration_mask: int = 0x0F
 
 
 def rules_from(name: str, info: SymbolInfo) -> SymbolRules:
@@ -70,6 +75,8 @@ def rules_from(name: str, info: SymbolInfo) -> SymbolRules:
         ),
         execution=info.trade_exemode,
         filling_mask=info.filling_mode,
+        order_mask=info.order_mode,
+        expiration_mask=info.expiration_mode,
     )
 
 

@@ -20,6 +20,8 @@ from runner.adapters.mt5_simulator.faults import (
     Fail,
     Fault,
     Faults,
+    Hang,
+    HungError,
     LoseReply,
     Run,
     TradeFault,
@@ -98,6 +100,8 @@ class Caller:
             raise CallFailedError(fault.code)
         elif isinstance(fault, LoseReply):
             return fault
+        elif isinstance(fault, Hang):
+            raise HungError(fault.seconds)
         elif fault is not None:
             if name != "order_send":
                 raise ValueError(f"{name}: {fault} is a fault of order_send only")
@@ -145,6 +149,8 @@ def call(
             return result
 
         functools.update_wrapper(function, method)
+        # What a caller in another process returns when it cannot ask.
+        vars(function)["failed"] = failed
         return function
 
     return decorate

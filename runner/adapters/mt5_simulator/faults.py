@@ -134,6 +134,36 @@ class Disconnect:
 
 
 @attrs.frozen
+class Hang:
+    """The call never returns: the terminal is frozen, and its caller with it.
+
+    Only a terminal in a process of its own can do that (`service`); elsewhere the call
+    raises :class:`HungError`.
+
+    Attributes:
+        seconds: After which the terminal drops the connection; None for never.
+    """
+
+    seconds: float | None = None
+
+
+class HungError(Exception):
+    """A call that was to hang, where nothing but this thread could."""
+
+    def __init__(self, seconds: float | None) -> None:
+        super().__init__("this call hangs")
+        self.seconds = seconds
+
+
+@attrs.frozen
+class FillBare:
+    """A market order is executed without the stop and target that it carried.
+
+    So do some brokers with market execution; the levels have to be set afterwards.
+    """
+
+
+@attrs.frozen
 class Run:
     """Something happens before the call, which then goes on as usual.
 
@@ -146,10 +176,10 @@ class Run:
     action: Callable[[], object]
 
 
-TradeFault = Refuse | Answer | FillPart | Slip | Delay
+TradeFault = Refuse | Answer | FillPart | FillBare | Slip | Delay
 """Faults of `order_send` alone."""
 
-Fault = Fail | LoseReply | Disconnect | Run | TradeFault
+Fault = Fail | LoseReply | Disconnect | Hang | Run | TradeFault
 
 
 class Faults(Protocol):

@@ -12,6 +12,7 @@ from runner.adapters.mt5_simulator.errors import CallFailedError
 from runner.adapters.mt5_simulator.faults import (
     Answer,
     Delay,
+    FillBare,
     FillPart,
     Refuse,
     Slip,
@@ -24,11 +25,13 @@ from runner.adapters.mt5_simulator.structs import (
     TradeDeal,
     TradeOrder,
     TradePosition,
+    TradeRequest,
 )
 from runner.adapters.mt5_simulator.symbols import Symbol
 
 _Record = TypeVar("_Record", TradeDeal, TradeOrder)
 _TWO: Final = 2
+_LEVELS: Final = ("sl", "tp")
 _SIDES: Final = (mt5.ORDER_TYPE_BUY, mt5.ORDER_TYPE_SELL)
 
 
@@ -181,6 +184,11 @@ class TradeCalls(Caller):
         if isinstance(fault, Answer):
             self.server.send(request)
             return self.server.answer(request, Execution(retcode=fault.retcode))
+        if isinstance(fault, FillBare) and request.action == mt5.TRADE_ACTION_DEAL:
+            request = TradeRequest(
+                0.0 if name in _LEVELS else value
+                for name, value in zip(request.__match_args__, request, strict=True)
+            )
         return self.server.send(
             request,
             fault.share if isinstance(fault, FillPart) else 1.0,

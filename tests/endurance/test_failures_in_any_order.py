@@ -1,0 +1,136 @@
+"""Whatever fails, in whatever order, wherever the runner is killed between two bars."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from hypothesis import given, note, seed, settings
+from hypothesis import strategies as st
+from terminal_process import Waves, drop_comments
+from terminal_truth import ENTRY, agree, check, truth_of
+from whole_runner import MemoryStore, WholeRunner
+from worker import Busy, BusyParameters, settle
+
+from runner.adapters.mt5_simulator.driver import drive
+from runner.adapters.mt5_simulator.faults import (
+    Answer,
+    Disconnect,
+    Fail,
+    Fault,
+    FillBare,
+    FillPart,
+    LoseReply,
+    Refuse,
+    Schedule,
+)
+from runner.adapters.mt5_simulator.terminal import SimulatedTerminal
+from runner.testing import FakeClock
+
+EXAMPLES = int(os.environ.get("MT5RUNNER_SCHEDULES", "200"))
+SEED = int(os.environ.get("MT5RUNNER_SEED", "20260302"))
+_BARS = 10
+_WARM_UP = 30
+
+ORDERS: list[Fault] = [
+    LoseReply(),
+    Answer(10012),
+    Answer(10008),
+    Answer(10028),
+    Refuse(10004),
+    Refuse(10012),
+    Refuse(10028),
+    Refuse(10006),
+    FillPart(0.5),
+    FillBare(),
+    Fail(-10001),
+    Disconnect(),
+]
+READINGS: list[Fault] = [Fail(-1), Fail(-10002), Fail(-10005), Disconnect()]
+READ_BY = [
+    "positions_get",
+    "history_deals_get",
+    "history_orders_get",
+    "orders_get",
+    "account_info",
+    "symbol_info_tick",
+]
+
+SCHEDULES = st.fixed_dictionaries(
+    {
+        "order_send": st.dictionaries(
+            st.integers(1, 12), st.sampled_from(ORDERS), max_size=8
+        )
+    },
+    optional={
+        name: st.dictionaries(
+            st.integers(1, 150), st.sampled_from(READINGS), max_size=4
+        )
+        for name in READ_BY
+    },
+)
+
+
+@seed(SEED)
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(
+    faults=SCHEDULES,
+    killed_after=st.sets(st.integers(1, _BARS), max_size=3),
+    hedging=st.booleans(),
+    drops_comments=st.booleans(),
+)
+def test_one_intent_is_one_position_with_its_stop_whatever_fails(
+    faults: dict[str, dict[int, Fault]],
+    killed_after: set[int],
+    hedging: bool,
+    drops_comments: bool,
+) -> None:
+    """At every bar at the terminal; and, once all is calm, the runner knows it."""
+    note(
+        f"Schedule({faults}), killed after bars {killed_after}, hedging={hedging}, "
+        f"drops_comments={drops_comments}, MT5RUNNER_SEED={SEED}"
+    )
+    terminal = SimulatedTerminal(hedging=hedging)
+    if drops_comments:
+        drop_comments(terminal)
+    driver = drive(terminal, Waves())
+    for _ in range(2 * _WARM_UP):
+        driver.advance()
+    store, clock = MemoryStore(), FakeClock()
+    runner = _start(terminal, store, clock, 0)
+    terminal.faults = Schedule(faults)
+    for bar in range(1, _BARS + 1):
+        for _ in range(2):
+            driver.advance()
+            runner.cycle(2)
+        check(truth_of(terminal), bare_allowed=True)
+        if bar in killed_after:
+            terminal.faults, kept = None, terminal.faults
+            runner = _start(terminal, store, clock, bar)
+            terminal.faults = kept
+
+    terminal.faults = None
+    found: dict[str, Any] = settle(runner)
+    truth = truth_of(terminal)
+    agree(found, truth)
+    check(truth)
+    assert [] == list(store.items("orders"))
+
+    for _ in range(8):
+        for _ in range(2):
+            driver.advance()
+            runner.cycle(2)
+    entries = [deal for deal in truth_of(terminal).deals if deal[1] == ENTRY]
+    assert entries, "it never trades again"
+    check(truth_of(terminal))
+
+
+def _start(
+    terminal: SimulatedTerminal, store: MemoryStore, clock: FakeClock, number: int
+) -> WholeRunner:
+    runner = WholeRunner(terminal, store, clock, (Busy,), session=f"start-{number}")
+    runner.begin()
+    runner.trade()
+    runner.strategy("Busy", {"EURUSD": BusyParameters()})
+    runner.cycle(2)
+    return runner

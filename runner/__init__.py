@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from runner.core.account import Account
     from runner.core.market import Bar, SymbolSpec, Tick, Timeframe
+    from runner.core.news import NewsEvent
     from runner.core.orders import (
         Action,
         Deal,
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from runner.core.status import PauseReason, RunnerStatus
     from runner.core.trading_state import TradingState
     from runner.host.markers import hookimpl
-    from runner.plugin import Plugin, PluginSettings, PluginState
+    from runner.plugin import ApiAccess, Plugin, PluginSettings, PluginState
     from runner.strategy import (
         Intents,
         Parameters,
@@ -53,6 +54,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Account": "runner.core.account",
     "Action": "runner.core.orders",
+    "ApiAccess": "runner.plugin",
     "Bar": "runner.core.market",
     "BarSeries": "runner.core.series",
     "BotHeartbeat": "runner.wire.heartbeat",
@@ -63,6 +65,7 @@ _HOMES = {
     "Deny": "runner.core.orders",
     "ExitReason": "runner.core.orders",
     "Intents": "runner.strategy",
+    "NewsEvent": "runner.core.news",
     "OrderIntent": "runner.core.orders",
     "OrderRequest": "runner.core.orders",
     "OrderResult": "runner.core.orders",
@@ -96,6 +99,7 @@ command which needs none of them (`runner --help`) does not wait for numpy."""
 __all__ = [
     "Account",
     "Action",
+    "ApiAccess",
     "Bar",
     "BarSeries",
     "BotHeartbeat",
@@ -106,6 +110,7 @@ __all__ = [
     "Deny",
     "ExitReason",
     "Intents",
+    "NewsEvent",
     "OrderIntent",
     "OrderRequest",
     "OrderResult",

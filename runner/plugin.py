@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Protocol
 
 import attrs
@@ -11,6 +11,22 @@ import attrs
 @attrs.frozen
 class PluginSettings:
     """The settings of a plugin; subclass it with attrs, each field with a default."""
+
+
+@attrs.frozen(kw_only=True)
+class ApiAccess:
+    """Where and how a plugin may ask the server's API, in a thread of its own.
+
+    Attributes:
+        url: Address before ``/api/...``, without a slash at the end.
+        account: The account id that the server knows.
+        headers: Gives the headers that carry the bot's key, at each request anew, so
+            that a changed key is seen. Whatever it raises means that there is none.
+    """
+
+    url: str
+    account: str
+    headers: Callable[[], Mapping[str, str]] = attrs.field(repr=False)
 
 
 class PluginState(Protocol):

@@ -145,8 +145,8 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--seed",
         metavar="FILE",
-        help='JSON {"accounts": [...], "strategies": [...]}; what the database has '
-        "already stays as it is",
+        help='JSON {"accounts": [...], "strategies": [...], "calendar": [...]}; what '
+        "the database has already stays as it is",
     )
     add("--demo", action="store_true", help="the protocol's own example to play with")
     add(

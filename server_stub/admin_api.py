@@ -11,6 +11,7 @@ import attrs
 from runner.wire.commands import Command, CommandAction
 from runner.wire.documents import SUCCESS
 from runner.wire.events import WakeUp, WakeUpType
+from server_stub.calendar import read_events
 from server_stub.changes import (
     AccountChange,
     RefusedError,
@@ -149,6 +150,23 @@ class AdminApi:
             status=201,
             wake_ups=(WakeUp(type=WakeUpType.COMMAND, account=account),),
         )
+
+    def calendar(self, request: Request) -> Answer:
+        """Show the calendar of scheduled news."""
+        return _answer({"status": SUCCESS, "events": self.store.calendar()})
+
+    def replace_calendar(self, request: Request) -> Answer:
+        """Replace the calendar whole; no events take it away."""
+        sent = request.document()
+        errors = [
+            f"$.{name}: unknown field; a calendar has events"
+            for name in sent.keys() - {"events"}
+        ]
+        if errors:
+            raise RefusedError(errors)
+        events = read_events(sent.get("events"), "$.events")
+        self.store.set_calendar(events)
+        return _answer({"status": SUCCESS, "events": events})
 
     def fleet(self, request: Request) -> Answer:
         """Show what every account was asked, and what its bot reports."""

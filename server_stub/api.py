@@ -140,7 +140,10 @@ def _bot_routes(bot: BotApi, extensions: bool) -> list[_Route]:
         ),
     ]
     if extensions:
-        routes.append(_route(f"/api/bot/commands/{_ACCOUNT}/", GET=bot.commands))
+        routes += [
+            _route(f"/api/bot/commands/{_ACCOUNT}/", GET=bot.commands),
+            _route(f"/api/bot/calendar/{_ACCOUNT}/", GET=bot.calendar),
+        ]
     return routes
 
 
@@ -159,6 +162,9 @@ def _admin_routes(admin: AdminApi, extensions: bool) -> list[_Route]:
         routes += [
             _route(f"{accounts}{_ACCOUNT}/command/", POST=admin.command),
             _route("/api/admin/command/", POST=admin.command),
+            _route(
+                "/api/admin/calendar/", GET=admin.calendar, PUT=admin.replace_calendar
+            ),
         ]
     return routes
 

@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 
 from runner.wire.commands import commands_body
+from runner.wire.documents import SUCCESS
 from server_stub.messages import Answer, ApiError, Request, Response, json_response
 from server_stub.store import Store
 
@@ -42,6 +43,14 @@ class BotApi:
         """Answer with the account's and the fleet's command."""
         body = commands_body(self.store.command(account), self.store.command(None))
         return Answer(response=json_response(body))
+
+    def calendar(self, request: Request, account: str) -> Answer:
+        """Answer with the calendar of scheduled news, which all accounts share."""
+        events = self.store.calendar()
+        if not events:
+            raise ApiError(404, "there is no calendar")
+        body = {"status": SUCCESS, "events": events}
+        return self._conditional(request, body, len(events))
 
     def _conditional(
         self, request: Request, body: dict[str, Any], version: int

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
+from server_stub.calendar import read_events
 from server_stub.changes import RefusedError, new_account, new_strategy
 from server_stub.checks import got
 from server_stub.store import Store
@@ -86,8 +87,9 @@ def plant(store: Store, seed: Any) -> None:
 
     Args:
         store: Where to.
-        seed: A JSON object with the lists ``accounts`` and ``strategies``; each holds
-            what a POST to the collection of that name takes.
+        seed: A JSON object with the lists ``accounts`` and ``strategies``, each of
+            which holds what a POST to the collection of that name takes, and
+            ``calendar``, the events that a PUT of the calendar takes.
 
     Raises:
         RefusedError: With everything wrong in it.
@@ -96,12 +98,13 @@ def plant(store: Store, seed: Any) -> None:
         raise RefusedError([f"$: must be an object, got {got(seed)}"])
     members = cast("dict[str, Any]", seed)
     errors = [
-        f"$.{name}: unknown; a seed has accounts and strategies"
-        for name in members.keys() - {"accounts", "strategies"}
+        f"$.{name}: unknown; a seed has accounts, strategies and calendar"
+        for name in members.keys() - {"accounts", "strategies", "calendar"}
     ]
     with store.transaction():
         _plant_all("strategies", members, _strategy_planter(store), errors)
         _plant_all("accounts", members, _account_planter(store), errors)
+        _plant_calendar(store, members, errors)
         if errors:
             raise RefusedError(errors)
 
@@ -141,6 +144,18 @@ def _account_planter(store: Store) -> _Plant:
             store.add_account(change.record, change.api_key)
 
     return plant_one
+
+
+def _plant_calendar(store: Store, members: dict[str, Any], errors: list[str]) -> None:
+    if "calendar" not in members:
+        return
+    try:
+        events = read_events(members["calendar"], "$.calendar")
+    except RefusedError as error:
+        errors += error.errors
+        return
+    if not store.calendar():
+        store.set_calendar(events)
 
 
 def _plant_all(

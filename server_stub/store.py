@@ -19,7 +19,7 @@ from server_stub.records import AccountRecord, StrategyRecord
 
 _Record = TypeVar("_Record", AccountRecord, StrategyRecord)
 
-_SCHEMA_VERSION = 1
+_SCHEMA_VERSION = 2
 _SCHEMA = """
 CREATE TABLE accounts (
     mt5_account_id TEXT PRIMARY KEY,
@@ -44,6 +44,13 @@ CREATE TABLE observed (
     value TEXT NOT NULL
 ) WITHOUT ROWID;
 """
+# Since version 2; a file of version 1 gets it when it is opened.
+_CALENDAR_SCHEMA = """
+CREATE TABLE calendar (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    events TEXT NOT NULL
+)
+"""
 
 
 class ExistsError(ValueError):
@@ -63,7 +70,7 @@ class Edit(Generic[_Record]):
 
 
 class Store:
-    """Accounts, strategies, commands and what was observed of bots.
+    """Accounts, strategies, commands, a calendar and what was observed of bots.
 
     Every method may be called from any thread. A change is on disk when its method
     returns, whole, also if the process is killed then.
@@ -101,6 +108,8 @@ class Store:
             if found == 0:
                 for statement in filter(str.strip, _SCHEMA.split(";")):
                     self._database.execute(statement)
+            if found in {0, 1}:
+                self._database.execute(_CALENDAR_SCHEMA)
                 self._database.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
             elif found != _SCHEMA_VERSION:
                 raise StoreError(
@@ -286,6 +295,20 @@ class Store:
             "GROUP BY mt5_account_id"
         )
         return {row[0]: _command(row[1], row[2]) for row in self._rows(query)}
+
+    def calendar(self) -> list[dict[str, str]]:
+        """Return the events of the calendar, in order of time; empty if none is."""
+        rows = self._rows("SELECT events FROM calendar")
+        return json.loads(rows[0][0]) if rows else []
+
+    def set_calendar(self, events: list[dict[str, str]]) -> None:
+        """Replace the calendar; no events take it away."""
+        with self.transaction():
+            self._database.execute("DELETE FROM calendar")
+            if events:
+                self._database.execute(
+                    "INSERT INTO calendar VALUES (1, ?)", (_json(events),)
+                )
 
     def observed(self) -> dict[str, dict[str, Any]]:
         """Return what was last observed of every bot, as it was stored."""

@@ -23,6 +23,7 @@ from runner import (
     Deal,
     Denial,
     Deny,
+    NewsEvent,
     OrderIntent,
     OrderRequest,
     OrderResult,
@@ -162,6 +163,7 @@ def hook_arguments() -> dict[str, dict[str, Any]]:
     )
     tick = Tick("XAUUSD", now, 2400.10, 2400.30)
     bar = Bar("XAUUSD", Timeframe.H1, now, 2399.0, 2402.0, 2398.5, 2400.1)
+    event = NewsEvent(now, "USD", "High", "CPI m/m")
     intent = OrderIntent(
         strategy="NewIdea", symbol="XAUUSD", action=Action.OPEN, side=Side.BUY
     )
@@ -211,6 +213,8 @@ def hook_arguments() -> dict[str, dict[str, Any]]:
             "now": now,
         },
         "on_deals": {"deals": (deal,), "now": now},
+        "choose_calendar": {"now": now},
+        "on_calendar_changed": {"events": (event,), "now": now},
         "on_account": {
             "account": account,
             "positions": (),
@@ -238,6 +242,7 @@ def hook_arguments() -> dict[str, dict[str, Any]]:
             "positions": (),
             "orders": (),
             "magics": frozenset({9}),
+            "symbols": {"XAUUSD": symbol},
             "config": config,
             "now": now,
         },

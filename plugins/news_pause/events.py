@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import zoneinfo
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, time, timedelta
@@ -12,31 +13,17 @@ from typing import Any, cast
 
 import attrs
 
+from runner import NewsEvent
+
 EVERY_CURRENCY = "ALL"
 _COLUMNS = ("date", "country", "impact", "title")
 # The weekly feed's week goes from Sunday to Saturday in New York.
 _NEW_YORK = zoneinfo.ZoneInfo("America/New_York")
+_DAY_ALONE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 class CalendarError(ValueError):
     """A text that is no calendar; says where and why."""
-
-
-@attrs.frozen(slots=True)
-class Event:
-    """One scheduled piece of news.
-
-    Attributes:
-        at: UTC-aware.
-        currency: Three capitals; `EVERY_CURRENCY` for all of them.
-        impact: As the source states it.
-        title: As the source states it.
-    """
-
-    at: datetime
-    currency: str
-    impact: str
-    title: str
 
 
 @attrs.frozen(slots=True)
@@ -50,12 +37,12 @@ class Calendar:
             means that nobody knows.
     """
 
-    events: tuple[Event, ...]
+    events: tuple[NewsEvent, ...]
     since: datetime
     until: datetime
 
     @classmethod
-    def of(cls, events: Iterable[Event]) -> Calendar:
+    def of(cls, events: Iterable[NewsEvent]) -> Calendar:
         """Make a calendar of *events*.
 
         Raises:
@@ -66,11 +53,37 @@ class Calendar:
             raise CalendarError("holds no events")
         return cls(ordered, _sunday(ordered[0].at, 0), _sunday(ordered[-1].at, 1))
 
+    def knows(self, now: datetime) -> bool:
+        """Say whether no event at *now* (UTC-aware) means that there is none."""
+        return self.since <= now < self.until
+
+    def reach(self) -> str:
+        """Return the days that it covers, the last one not included."""
+        return f"{self.since:%Y-%m-%d} to {self.until:%Y-%m-%d}"
+
+    def rows(self) -> list[dict[str, str]]:
+        """Return the events as JSON rows that `from_rows` reads."""
+        return [
+            {
+                "date": _date(event),
+                "country": event.currency,
+                "impact": event.impact,
+                "title": event.title,
+            }
+            for event in self.events
+        ]
+
 
 def _sunday(at: datetime, weeks: int) -> datetime:
     day = at.astimezone(_NEW_YORK).date()
     sunday = day - timedelta(days=(day.weekday() + 1) % 7 - 7 * weeks)
     return datetime.combine(sunday, time(), _NEW_YORK).astimezone(UTC)
+
+
+def _date(event: NewsEvent) -> str:
+    if event.lasts:
+        return f"{event.at.astimezone(_NEW_YORK):%Y-%m-%d}"
+    return event.at.isoformat()
 
 
 def parse(name: str, text: str) -> Calendar:
@@ -85,23 +98,40 @@ def parse(name: str, text: str) -> Calendar:
             row refuses all: which events it hides cannot be known.
     """
     if name.lower().endswith(".json"):
-        return Calendar.of(_event(f"$[{i}]", row) for i, row in _json_rows(text))
+        try:
+            rows: Any = json.loads(text)
+        except (ValueError, RecursionError):
+            raise CalendarError(f"expected JSON, got {text[:40]!r}") from None
+        return from_rows(rows)
     if name.lower().endswith(".csv"):
         return Calendar.of(_event(f"line {i}", row) for i, row in _csv_rows(text))
     raise CalendarError("its name must end in .json, .csv, .json.gz or .csv.gz")
 
 
-def _json_rows(text: str) -> Iterable[tuple[int, Mapping[str, Any]]]:
-    try:
-        rows: Any = json.loads(text)
-    except (ValueError, RecursionError):
-        raise CalendarError(f"expected JSON, got {text[:40]!r}") from None
+def from_rows(rows: object, path: str = "$") -> Calendar:
+    """Read a calendar from the rows of the weekly feed's JSON.
+
+    Args:
+        rows: What the JSON text stands for.
+        path: Where that stood, for errors.
+
+    Raises:
+        CalendarError: As `parse` does.
+    """
     if not isinstance(rows, list):
-        raise CalendarError(f"expected a list of events, got {text[:40]!r}")
+        raise CalendarError(f"{path}: expected a list of events, got {_shown(rows)}")
+    events: list[NewsEvent] = []
     for index, row in enumerate(cast("list[object]", rows)):
         if not isinstance(row, dict):
-            raise CalendarError(f"$[{index}]: expected an event, got {row!r}")
-        yield index, cast("Mapping[str, Any]", row)
+            raise CalendarError(
+                f"{path}[{index}]: expected an event, got {_shown(row)}"
+            )
+        events.append(_event(f"{path}[{index}]", cast("Mapping[str, Any]", row)))
+    return Calendar.of(events)
+
+
+def _shown(value: object) -> str:
+    return repr(value)[:40]
 
 
 def _csv_rows(text: str) -> Iterable[tuple[int, Mapping[str, Any]]]:
@@ -119,22 +149,32 @@ def _csv_rows(text: str) -> Iterable[tuple[int, Mapping[str, Any]]]:
         raise CalendarError(f"line {reader.line_num}: {error}") from None
 
 
-def _event(where: str, row: Mapping[str, Any]) -> Event:
+def _event(where: str, row: Mapping[str, Any]) -> NewsEvent:
     texts: dict[str, str] = {}
     for column in _COLUMNS:
         value = row.get(column)
         if not isinstance(value, str) or not value.strip():
             raise CalendarError(f"{where}.{column}: expected a text, got {value!r}")
         texts[column] = value.strip()
+    at, lasts = _when(where, texts["date"])
+    return NewsEvent(
+        at, texts["country"].upper(), texts["impact"], texts["title"], lasts
+    )
+
+
+def _when(where: str, text: str) -> tuple[datetime, timedelta]:
     try:
-        at = datetime.fromisoformat(texts["date"])
-    except ValueError:
-        at = None
-    if at is None or at.utcoffset() is None:
-        raise CalendarError(
-            f"{where}.date: expected an ISO 8601 time with an offset, "
-            f"got {texts['date']!r}"
-        )
-    return Event(
-        at.astimezone(UTC), texts["country"].upper(), texts["impact"], texts["title"]
+        at = datetime.fromisoformat(text)
+        if _DAY_ALONE.fullmatch(text):
+            # "All Day" and "Tentative": nobody knows when, so the whole day counts.
+            begin = at.replace(tzinfo=_NEW_YORK)
+            end = begin + timedelta(days=1)
+            return begin.astimezone(UTC), end.astimezone(UTC) - begin.astimezone(UTC)
+        if at.utcoffset() is not None:
+            return at.astimezone(UTC), timedelta()
+    except (ValueError, OverflowError):
+        pass
+    raise CalendarError(
+        f"{where}.date: expected an ISO 8601 time with an offset, or a day alone, "
+        f"got {text!r}"
     )

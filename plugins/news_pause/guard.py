@@ -1,32 +1,35 @@
-"""The news guard: keeps the calendar fresh and denies entries inside windows."""
+"""The news guard: keeps what is known fresh, denies entries, demands exits."""
 
 from __future__ import annotations
 
-import gzip
 import json
 import logging
-import zlib
-from collections.abc import Mapping
-from datetime import datetime, timedelta
-from pathlib import Path
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any, cast
 
 import attrs
 
+from plugins.news_pause.almanac import Almanac
 from plugins.news_pause.currencies import currencies_of
-from plugins.news_pause.events import (
-    EVERY_CURRENCY,
-    Calendar,
-    CalendarError,
-    parse,
-)
-from plugins.news_pause.settings import NewsPauseSettings, WhenUnknown
-from plugins.news_pause.windows import Windows, summary, windows_for
+from plugins.news_pause.events import EVERY_CURRENCY, Calendar
+from plugins.news_pause.exits import closing_window, demands, judged, protections
+from plugins.news_pause.settings import NewsPauseSettings, OnEnter, WhenUnknown
+from plugins.news_pause.source import Delivery
+from plugins.news_pause.sources import make_sources
+from plugins.news_pause.windows import Periods, Window, periods_for, summary
 from runner import (
     Account,
+    Action,
+    Demand,
     Deny,
+    NewsEvent,
+    OrderIntent,
+    OrderRequest,
+    PendingOrder,
     Plugin,
     PluginState,
+    Position,
     SymbolSpec,
     TradeConfig,
     hookimpl,
@@ -34,14 +37,15 @@ from runner import (
 
 log = logging.getLogger("mt5runner.plugins.news_pause")
 
-_LOOK_EVERY = timedelta(seconds=30)
-_MOST_BYTES = 32 * 1024 * 1024
+_PLUGIN = "plugin"
+_JUDGED = "judged"
 
 
 @attrs.frozen(slots=True)
 class _Known:
     stated: tuple[str, ...]
-    windows: Windows
+    calendar: Calendar
+    periods: Periods
 
 
 class NewsPause(Plugin):
@@ -52,80 +56,192 @@ class NewsPause(Plugin):
 
     def __init__(self, settings: NewsPauseSettings, state: PluginState) -> None:
         super().__init__(settings, state)
-        self._calendar: Calendar | None = None
-        self._windows: dict[str, _Known] = {}
+        self._almanac = Almanac(settings.sources, state)
+        self._sources = make_sources(settings)
+        self._known: dict[str, _Known] = {}
+        self._stated: dict[str, tuple[str, ...]] = {}
         self._symbols: tuple[str, ...] = ()
-        self._looked_at: datetime | None = None
-        self._stamp: tuple[int, int] | None = None
-        self._problem = ""
+        self._judged = _tickets(state.get(_JUDGED))
+        self._conflicts: set[tuple[str, datetime]] = set()
         self._is_on = False
         self._has_warned = False
 
     @hookimpl
     def on_trade_config_applied(self, config: TradeConfig, now: datetime) -> None:
-        """Follow the server's switch."""
+        """Follow the server's switch; who is switched off asks no website."""
         self._is_on = config.trade_config.auto_pause_on_news
         self._symbols = config.trade_config.enabled_symbols
-        if self._is_on and self.settings.calendar is None and not self._has_warned:
+        for source in self._sources.values():
+            if self._is_on:
+                source.start()
+            else:
+                source.stop()
+        if not self._is_on:
+            return
+        self._look(now)
+        if not self._is_configured and not self._has_warned:
             self._has_warned = True
             log.warning(
                 "the server asks for a pause around news, but there is no calendar: "
-                "entries go on through all news; set plugins.news_pause.calendar"
+                "entries go on through all news; set plugins.news_pause.sources"
             )
-        if self._is_on:
-            self._look(now)
 
+    @hookimpl
+    def on_calendar_changed(self, events: Sequence[NewsEvent], now: datetime) -> None:
+        """Take over what another plugin knows."""
+        if _PLUGIN in self.settings.sources:
+            self._almanac.take(_PLUGIN, Delivery(Calendar.of(events)))
+
+    @hookimpl
+    def on_stopping(self, reason: str, now: datetime) -> None:
+        """Ask nobody any more."""
+        for source in self._sources.values():
+            source.stop()
+
+    # -- entries -----------------------------------------------------------------------
     @hookimpl
     def check_symbol(
         self, symbol: SymbolSpec, config: TradeConfig, now: datetime
     ) -> Deny | None:
         """Deny entries inside a window, or when the week's news is unknown."""
-        if not config.trade_config.auto_pause_on_news or self.settings.calendar is None:
+        if not config.trade_config.auto_pause_on_news:
             return None
         self._look(now)
-        unknown = self._unknown(now)
-        if unknown:
-            if self.settings.when_unknown is WhenUnknown.BLOCK:
-                return Deny("NEWS_UNKNOWN", unknown)
+        if not self._is_configured:
             return None
-        stated = tuple(filter(None, (symbol.currency_base, symbol.currency_profit)))
-        window = self._windows_of(symbol.name, stated).at(now)
+        self._learn(symbol)
+        periods = self._periods(symbol.name, now)
+        if periods is None:
+            if self.settings.when_unknown is WhenUnknown.BLOCK:
+                return Deny("NEWS_UNKNOWN", self._almanac.unknown())
+            return None
+        window = periods.entries.at(now)
         return None if window is None else Deny("NEWS_WINDOW", str(window))
 
+    # -- exits -------------------------------------------------------------------------
+    @hookimpl
+    def check_order(
+        self,
+        intent: OrderIntent,
+        symbol: SymbolSpec,
+        config: TradeConfig,
+        now: datetime,
+    ) -> Deny | None:
+        """Deny a strategy's closing where a firm forbids that, too."""
+        if intent.action is not Action.CLOSE:
+            return None
+        if not config.trade_config.auto_pause_on_news:
+            return None
+        self._learn(symbol)
+        window = self._holding(symbol.name, now)
+        return None if window is None else Deny("NEWS_NO_EXIT", str(window))
+
+    @hookimpl
+    def demand_exits(
+        self,
+        positions: Sequence[Position],
+        orders: Sequence[PendingOrder],
+        magics: Collection[int],
+        symbols: Mapping[str, SymbolSpec],
+        config: TradeConfig,
+        now: datetime,
+    ) -> Demand | None:
+        """Demand what the settings say about what is open when a window comes."""
+        acts = self.settings.closes or self.settings.cancel_pendings
+        if not acts or not config.trade_config.auto_pause_on_news:
+            return None
+        self._look(now)
+        for symbol in symbols.values():
+            self._learn(symbol)
+        windows: list[Window] = []
+        concerned: list[Position] = []
+        cancel: list[PendingOrder] = []
+        for position in positions:
+            periods = self._own(position, magics, now)
+            if periods and (window := closing_window(periods, now)):
+                windows.append(window)
+                concerned.append(position)
+        for order in orders:
+            periods = self._own(order, magics, now)
+            if periods and (window := periods.cancelling.at(now)):
+                windows.append(window)
+                cancel.append(order)
+        action = self.settings.on_enter_window
+        self._judge(action, concerned)
+        protect = protections(concerned) if action is OnEnter.BREAKEVEN else {}
+        return demands(windows, self._judged, protect, cancel)
+
+    @hookimpl
+    def on_order_sent(self, request: OrderRequest, now: datetime) -> None:
+        """Tell of a risk exit that goes against the firm's rule: risk goes first."""
+        if not self._is_on or request.action is not Action.CLOSE:
+            return
+        window = self._holding(request.symbol, now)
+        if window is None or (request.symbol, window.start) in self._conflicts:
+            return
+        self._conflicts.add((request.symbol, window.start))
+        log.warning(
+            "%s closes %s inside a news window in which nothing should be closed (%s): "
+            "risk goes first",
+            request.strategy,
+            request.symbol,
+            window,
+        )
+
+    # -- status ------------------------------------------------------------------------
     @hookimpl
     def describe_status(self, account: Account, now: datetime) -> Mapping[str, str]:
         """Report what is known: the windows that hold, or the next one."""
-        if not self._is_on:
-            state: dict[str, Any] = {"state": "OFF"}
-        elif self.settings.calendar is None:
-            state = {"state": "NO_CALENDAR"}
-        else:
-            state = self._state(now)
-        if self._problem:
-            state["problem"] = self._problem
+        if self._is_on:
+            self._look(now)
+        state = self._state(now)
+        if self._is_on and self._almanac.problem:
+            state["problem"] = self._almanac.problem
         return {"news": json.dumps(state)}
 
     def _state(self, now: datetime) -> dict[str, Any]:
-        unknown = self._unknown(now)
-        if unknown:
-            return {"state": "UNKNOWN", "reason": unknown}
-        return summary({name: self._windows_of(name) for name in self._symbols}, now)
-
-    def _unknown(self, now: datetime) -> str:
-        calendar = self._calendar
-        if calendar is None:
-            return self._problem or "the calendar was not read yet"
-        if calendar.since <= now < calendar.until:
-            return ""
-        reach = f"{calendar.since:%Y-%m-%d} to {calendar.until:%Y-%m-%d}"
-        return f"the calendar reaches from {reach}" + (
-            f"; {self._problem}" if self._problem else ""
+        if not self._is_on:
+            return {"state": "OFF"}
+        if not self._is_configured:
+            return {"state": "NO_CALENDAR"}
+        if self._almanac.at(now) is None:
+            return {"state": "UNKNOWN", "reason": self._almanac.unknown()}
+        found = {name: self._periods(name, now) for name in self._symbols}
+        return summary(
+            {name: each.entries for name, each in found.items() if each is not None},
+            now,
         )
 
-    def _windows_of(self, name: str, stated: tuple[str, ...] = ()) -> Windows:
-        known = self._windows.get(name)
-        if known is not None and (not stated or known.stated == stated):
-            return known.windows
+    # -- what is known -----------------------------------------------------------------
+    @property
+    def _is_configured(self) -> bool:
+        # Who names sources wants one; by default only what is really there counts.
+        return bool(self._sources) or self._almanac.has(_PLUGIN) or self._names_plugin
+
+    @property
+    def _names_plugin(self) -> bool:
+        default = attrs.fields(NewsPauseSettings).sources.default
+        return self.settings.sources != default and _PLUGIN in self.settings.sources
+
+    def _look(self, now: datetime) -> None:
+        for name, source in self._sources.items():
+            delivery = source.look(now)
+            if delivery is not None:
+                self._almanac.take(name, delivery)
+
+    def _learn(self, symbol: SymbolSpec) -> None:
+        stated = tuple(filter(None, (symbol.currency_base, symbol.currency_profit)))
+        if stated:
+            self._stated[symbol.name] = stated
+
+    def _periods(self, name: str, now: datetime) -> Periods | None:
+        """Return the periods of a symbol; None if nobody knows *now*."""
+        calendar = self._almanac.at(now)
+        if calendar is None:
+            return None
+        stated, known = self._stated.get(name, ()), self._known.get(name)
+        if known and known.calendar is calendar and known.stated == stated:
+            return known.periods
         currencies = currencies_of(name, stated, self.settings.symbols)
         if EVERY_CURRENCY in currencies:
             log.warning(
@@ -133,49 +249,35 @@ class NewsPause(Plugin):
                 "plugins.news_pause.symbols",
                 name,
             )
-        events = self._calendar.events if self._calendar else ()
-        windows = windows_for(events, currencies, self.settings)
-        self._windows[name] = _Known(stated, windows)
-        return windows
+        periods = periods_for(calendar.events, currencies, self.settings)
+        self._known[name] = _Known(stated, calendar, periods)
+        return periods
 
-    def _look(self, now: datetime) -> None:
-        path = self.settings.calendar
-        if path is None:
-            return
-        if self._looked_at is not None and abs(now - self._looked_at) < _LOOK_EVERY:
-            return
-        self._looked_at = now
-        try:
-            status = path.stat()
-            stamp = status.st_mtime_ns, status.st_size
-            if stamp == self._stamp:
-                return
-            text = _read(path)
-            self._stamp = stamp
-            calendar = parse(path.name.lower().removesuffix(".gz"), text)
-        except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-            self._stamp = None
-            self._refuse(f"{path}: cannot be read: {error}")
-        except CalendarError as error:
-            self._refuse(f"{path}: {error}")
-        else:
-            self._calendar, self._problem = calendar, ""
-            self._windows.clear()
-            log.info("%s: %d events", path, len(calendar.events))
+    def _own(
+        self, one: Position | PendingOrder, magics: Collection[int], now: datetime
+    ) -> Periods | None:
+        return self._periods(one.symbol, now) if one.magic in magics else None
 
-    def _refuse(self, problem: str) -> None:
-        # What was read before stays in force: an empty or broken file says nothing
-        # about the week, and the old one goes on to say when its own week ends.
-        if problem == self._problem:
-            return
-        self._problem = problem
-        kept = "; the calendar read before stays in force" if self._calendar else ""
-        log.error("%s%s", problem, kept)
+    def _holding(self, name: str, now: datetime) -> Window | None:
+        if not self.settings.rules.block_exits:
+            return None
+        self._look(now)
+        periods = self._periods(name, now)
+        return None if periods is None else periods.holding.at(now)
+
+    def _judge(self, action: OnEnter, positions: Sequence[Position]) -> None:
+        decided = judged(action, positions, self._judged)
+        if decided != self._judged:
+            self._judged = decided
+            # On disk, so that a restart inside the window does not judge anew.
+            self.state.put(_JUDGED, {str(one): yes for one, yes in decided.items()})
 
 
-def _read(path: Path) -> str:
-    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-        content = file.read(_MOST_BYTES + 1)
-    if len(content) > _MOST_BYTES:
-        raise CalendarError(f"is larger than {_MOST_BYTES} bytes")
-    return content.decode("utf-8-sig")
+def _tickets(stored: Any) -> dict[int, bool]:
+    if not isinstance(stored, dict):
+        return {}
+    return {
+        int(ticket): yes
+        for ticket, yes in cast("Mapping[str, object]", stored).items()
+        if isinstance(yes, bool) and ticket.isdecimal()
+    }

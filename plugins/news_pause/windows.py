@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 import attrs
 
-from plugins.news_pause.events import EVERY_CURRENCY, Event
-from plugins.news_pause.settings import IMPACTS, NewsPauseSettings
+from plugins.news_pause.events import EVERY_CURRENCY
+from plugins.news_pause.settings import IMPACTS, NewsPauseSettings, Widths
+from runner import NewsEvent
 
 
 @attrs.frozen(slots=True)
 class Window:
-    """A time in which entries stop: from *start* on, no longer at *end*.
+    """A time around news: from *start* on, no longer at *end*.
 
     Attributes:
         start: UTC-aware.
@@ -26,7 +27,7 @@ class Window:
 
     start: datetime
     end: datetime
-    events: tuple[Event, ...]
+    events: tuple[NewsEvent, ...]
 
     def __str__(self) -> str:
         """Return the first event and until when, on one line."""
@@ -40,7 +41,7 @@ class Window:
 
 @attrs.frozen(slots=True)
 class Windows:
-    """All windows of one symbol.
+    """All windows of one kind in one symbol.
 
     Attributes:
         windows: In order of time, none overlapping another.
@@ -76,28 +77,85 @@ class Windows:
         return self.windows[index] if index < len(self.windows) else None
 
 
-def windows_for(
-    events: Iterable[Event], currencies: frozenset[str], settings: NewsPauseSettings
-) -> Windows:
-    """Return the windows that *events* make in a symbol.
+@attrs.frozen(slots=True)
+class Periods:
+    """What holds when in one symbol.
+
+    Attributes:
+        entries: Entries stop.
+        closing: Positions are closed or protected, unless *holding* holds too.
+        cancelling: Pending orders are removed.
+        holding: Nothing may be closed but by a risk exit.
+    """
+
+    entries: Windows
+    closing: Windows
+    cancelling: Windows
+    holding: Windows
+
+
+def periods_for(
+    events: Iterable[NewsEvent], currencies: frozenset[str], settings: NewsPauseSettings
+) -> Periods:
+    """Return the periods that *events* make in a symbol.
 
     Args:
         events: Of the whole calendar.
         currencies: Whose news the symbol minds.
-        settings: Widths, and titles that count or do not.
+        settings: Widths, what happens, and which events count.
     """
+    chosen = [
+        (event, width)
+        for event in _chosen(events, currencies, settings)
+        if (width := _width(event.impact, settings.widths)) is not None
+    ]
+    acts = settings.closes or settings.cancel_pendings
+
+    def windows(wanted: bool, before: _Minutes, after: _Minutes) -> Windows:
+        return Windows.of(
+            Window(start, end, (event,))
+            for event, width in chosen
+            if wanted
+            if (start := event.at - timedelta(minutes=before(width)))
+            < (end := event.ends_at + timedelta(minutes=after(width)))
+        )
+
+    def widest(width: Widths) -> float:
+        # What is closed before entries stop would be opened again.
+        return max(width.block_before, width.lead if acts else 0.0)
+
+    def after(width: Widths) -> float:
+        return width.block_after
+
+    return Periods(
+        entries=windows(True, widest, after),
+        closing=windows(settings.closes, lambda width: width.lead, after),
+        cancelling=windows(settings.cancel_pendings, widest, after),
+        holding=windows(
+            settings.rules.block_exits, lambda width: width.block_before, after
+        ),
+    )
+
+
+_Minutes = Callable[[Widths], float]
+
+
+def _chosen(
+    events: Iterable[NewsEvent], currencies: frozenset[str], settings: NewsPauseSettings
+) -> Iterator[NewsEvent]:
     include = [re.compile(text, re.IGNORECASE) for text in settings.include]
     exclude = [re.compile(text, re.IGNORECASE) for text in settings.exclude]
-    minds_all = EVERY_CURRENCY in currencies
-    return Windows.of(
-        Window(event.at - before, event.at + after, (event,))
-        for event in events
-        if minds_all or event.currency in currencies or event.currency == EVERY_CURRENCY
-        if (width := _width(event.impact, settings.windows)) is not None
-        if not include or any(pattern.search(event.title) for pattern in include)
-        if not any(pattern.search(event.title) for pattern in exclude)
-        for before, after in [width]
-    )
+    # A word that the source did not use before counts as the worst.
+    too_low = IMPACTS[IMPACTS.index(settings.all_events) + 1 :]
+    for event in events:
+        if event.currency == EVERY_CURRENCY:
+            is_minded = event.impact not in too_low
+        else:
+            is_minded = EVERY_CURRENCY in currencies or event.currency in currencies
+        if not is_minded or any(one.search(event.title) for one in exclude):
+            continue
+        if not include or any(one.search(event.title) for one in include):
+            yield event
 
 
 def summary(windows: Mapping[str, Windows], now: datetime) -> dict[str, Any]:
@@ -138,17 +196,15 @@ def summary(windows: Mapping[str, Windows], now: datetime) -> dict[str, Any]:
     }
 
 
-def _width(
-    impact: str, windows: Mapping[str, tuple[float, float]]
-) -> tuple[timedelta, timedelta] | None:
-    if impact in windows:
-        minutes = windows[impact]
-    elif impact in IMPACTS or not windows:
+def _width(impact: str, widths: Mapping[str, Widths]) -> Widths | None:
+    if impact in widths:
+        return widths[impact]
+    if impact in IMPACTS or not widths:
         return None
-    else:
-        # A word that the source did not use before is as bad as the worst known one.
-        minutes = (
-            max(before for before, _ in windows.values()),
-            max(after for _, after in windows.values()),
-        )
-    return timedelta(minutes=minutes[0]), timedelta(minutes=minutes[1])
+    # A word that the source did not use before is as bad as the worst known one.
+    known = widths.values()
+    return Widths(
+        block_before=max(width.block_before for width in known),
+        block_after=max(width.block_after for width in known),
+        close_before=max(width.lead for width in known),
+    )

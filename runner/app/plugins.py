@@ -12,10 +12,16 @@ from runner.host.discovery import Discovery, discover
 from runner.host.manager import PluginHost
 from runner.host.records import PluginError
 from runner.host.watch import Watch
-from runner.plugin import PluginSettings
+from runner.plugin import ApiAccess, PluginSettings
 from runner.ports import StateStore
 from runner.serde import ConfigErrors, structure_settings
-from runner.settings import RunnerSettings, SettingsError
+from runner.settings import (
+    PREFIX,
+    RunnerSettings,
+    SettingsError,
+    environment,
+    secret,
+)
 from runner.strategy import Parameters
 
 
@@ -73,12 +79,28 @@ def parameters_finder(
     return find
 
 
+def _api(settings: RunnerSettings) -> ApiAccess | None:
+    """Return how the one account's API is asked; None if no server is named."""
+    if not settings.api_url or len(settings.accounts) != 1:
+        return None
+    account = settings.accounts[0]
+
+    def headers() -> Mapping[str, str]:
+        key = secret(f"{PREFIX}API_KEY", environment(), account)
+        if not key:
+            return {}
+        return {settings.api_key_header: f"{settings.api_key_prefix} {key}".strip()}
+
+    return ApiAccess(url=settings.api_url.rstrip("/"), account=account, headers=headers)
+
+
 def _settings_maker(
     settings: RunnerSettings,
 ) -> Callable[[str, type[PluginSettings]], PluginSettings]:
     given: dict[str, dict[str, Any]] = {
         "heartbeat": {"interval": settings.heartbeat_interval},
         "drawdown": {"server_peak": settings.terminal != "paper"},
+        "news_pause": {"api": _api(settings)},
     }
 
     def make(name: str, cls: type[PluginSettings]) -> PluginSettings:

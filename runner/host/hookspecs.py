@@ -31,6 +31,7 @@ from datetime import datetime
 
 from runner.core.account import Account
 from runner.core.market import Bar, SymbolSpec, Tick
+from runner.core.news import NewsEvent
 from runner.core.orders import (
     Deal,
     Demand,
@@ -374,6 +375,88 @@ def on_bar_closed(bar: Bar) -> None:
     """
 
 
+# -- news ------------------------------------------------------------------------------
+@hookspec(firstresult=True)
+def choose_calendar(now: datetime) -> Sequence[NewsEvent] | None:
+    """Return the scheduled news that this plugin knows of.
+
+    *Called* every ten seconds. The first plugin that returns events wins, and whoever
+    minds news is told when they differ from those before. Ask the network in a thread
+    of your own, and return what it found last.
+
+    Args:
+        now: The market's time, UTC-aware.
+
+    Returns:
+        Every event that is known, of at least the present week; None for no opinion,
+        which takes back nothing. No events are not the same as no news, so an empty
+        answer is an error.
+
+    *If it raises*, or returns anything else, nobody else is asked, and what was known
+    before stays.
+
+    *Built-in*: nothing; the news pause has sources of its own, and "plugin" among them
+    stands for this hook.
+
+    Example:
+        .. code-block:: python
+
+            from collections.abc import Sequence
+            from datetime import datetime, timedelta
+
+            from runner import NewsEvent, hookimpl
+
+            NOON = timedelta(hours=12)
+
+
+            @hookimpl
+            def choose_calendar(now: datetime) -> Sequence[NewsEvent]:
+                today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+                return [
+                    NewsEvent(today + timedelta(days=n) + NOON, "USD", "High", "Fixing")
+                    for n in range(7)
+                ]
+
+    .. versionadded:: 0.1
+    """
+
+
+@hookspec
+def on_calendar_changed(events: Sequence[NewsEvent], now: datetime) -> None:
+    """React to scheduled news that a plugin chose.
+
+    *Called* when `choose_calendar` has its first answer, and when that changes.
+
+    Args:
+        events: Every event known; at least one.
+        now: The market's time, UTC-aware.
+
+    *If it raises*, the error is logged and counted; it is not told again.
+
+    *Built-in*: ``news_pause`` takes them as its source "plugin".
+
+    Example:
+        .. code-block:: python
+
+            import logging
+            from collections.abc import Sequence
+            from datetime import datetime
+
+            from runner import NewsEvent, hookimpl
+
+            log = logging.getLogger("mt5runner.plugins.preview")
+
+
+            @hookimpl
+            def on_calendar_changed(events: Sequence[NewsEvent], now: datetime) -> None:
+                for event in events:
+                    if event.at > now and event.impact == "High":
+                        log.info("%s %s %s", event.at, event.currency, event.title)
+
+    .. versionadded:: 0.1
+    """
+
+
 # -- guards ----------------------------------------------------------------------------
 @hookspec
 def check_trading(account: Account, config: TradeConfig, now: datetime) -> Deny | None:
@@ -499,7 +582,8 @@ def check_order(
     not rise, and an exit lowers it.
 
     *Built-in*: ``limits`` counts orders, positions, lots and exposure, ``spread``
-    looks at the quote, ``slippage`` remembers it.
+    looks at the quote, ``slippage`` remembers it; ``news_pause`` denies exits in a
+    window if ``block_exits`` says so.
 
     Example:
         .. code-block:: python
@@ -529,6 +613,7 @@ def demand_exits(
     positions: Sequence[Position],
     orders: Sequence[PendingOrder],
     magics: Collection[int],
+    symbols: Mapping[str, SymbolSpec],
     config: TradeConfig,
     now: datetime,
 ) -> Demand | Iterable[Demand] | None:
@@ -546,6 +631,8 @@ def demand_exits(
         orders: Every pending order of the account, other programs' included.
         magics: Numbers of the runner's own strategies; what carries another number, or
             none, belongs to another program or to a person.
+        symbols: Symbol to its rules, for what carries one of *magics*; one that the
+            terminal does not tell is left out.
         config: The trade config in force.
         now: The market's time, UTC-aware.
 
@@ -554,8 +641,8 @@ def demand_exits(
 
     *If it raises*, or returns something else, what it demanded last stands.
 
-    *Built-in*: ``trading_hours`` closes before the weekend, ``equity_target`` at the
-    target, if so set.
+    *Built-in*: ``trading_hours`` before the weekend, ``equity_target`` at the target,
+    if so set; ``news_pause``, as its ``on_enter_window`` says.
 
     Example:
         .. code-block:: python
@@ -686,7 +773,8 @@ def on_order_sent(request: OrderRequest, now: datetime) -> None:
 
     *If it raises*, the error is logged and counted; the order is sent.
 
-    *Built-in*: ``limits`` counts it.
+    *Built-in*: ``limits`` counts it; ``news_pause`` tells of risk exits in a window
+    that forbids exits.
 
     Example:
         .. code-block:: python
@@ -978,7 +1066,8 @@ def on_stopping(reason: str, now: datetime) -> None:
 
     *If it raises*, the error is logged and counted; the stop goes on.
 
-    *Built-in*: ``drawdown`` puts its newest peaks on disk.
+    *Built-in*: ``drawdown`` puts its newest peaks on disk, ``news_pause`` ends its
+    threads.
 
     Example:
         .. code-block:: python

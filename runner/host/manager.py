@@ -10,6 +10,7 @@ from typing import TypeVar, cast
 
 from runner.core.account import Account
 from runner.core.market import Bar, SymbolSpec, Tick
+from runner.core.news import NewsEvent
 from runner.core.orders import (
     Deal,
     Demand,
@@ -211,6 +212,14 @@ class PluginHost:
         if self._calls.has("on_bar_closed"):  # the time is worth a look: it is hot
             self._observe("on_bar_closed", bar.closes_at, bar=bar)
 
+    def choose_calendar(self, now: datetime) -> tuple[NewsEvent, ...] | None:
+        """Return the events that the first plugin with an opinion knows."""
+        return self._choose("choose_calendar", now, _events, now=now)
+
+    def on_calendar_changed(self, events: Sequence[NewsEvent], now: datetime) -> None:
+        """Tell the events that a plugin chose."""
+        self._observe("on_calendar_changed", now, events=tuple(events), now=now)
+
     def check_trading(
         self, account: Account, config: TradeConfig, now: datetime
     ) -> list[Denial]:
@@ -260,6 +269,7 @@ class PluginHost:
         positions: Sequence[Position],
         orders: Sequence[PendingOrder],
         magics: Collection[int],
+        symbols: Mapping[str, SymbolSpec],
         config: TradeConfig,
         now: datetime,
     ) -> dict[str, tuple[Demand, ...] | None]:
@@ -275,6 +285,7 @@ class PluginHost:
             "positions": tuple(positions),
             "orders": tuple(orders),
             "magics": frozenset(magics),
+            "symbols": dict(symbols),
             "config": config,
             "now": now,
         }
@@ -424,6 +435,19 @@ def _deny(answer: object) -> Deny:
     if not isinstance(answer, Deny):
         raise TypeError(f"expected Deny or None, got {answer!r}")
     return answer
+
+
+def _events(answer: object) -> tuple[NewsEvent, ...]:
+    if not isinstance(answer, Iterable):
+        raise TypeError(f"expected NewsEvents or None, got {answer!r}")
+    events: list[NewsEvent] = []
+    for each in cast("Iterable[object]", answer):
+        if not isinstance(each, NewsEvent):
+            raise TypeError(f"expected NewsEvents or None, got {each!r}")
+        events.append(each)
+    if not events:
+        raise ValueError("no events are not the same as no news: return None instead")
+    return tuple(events)
 
 
 def _demands(answer: object) -> tuple[Demand, ...]:

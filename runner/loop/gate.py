@@ -9,6 +9,7 @@ from datetime import datetime
 import attrs
 
 from runner.core.account import Account
+from runner.core.market import SymbolSpec
 from runner.core.orders import Demand, Denial
 from runner.core.risk import Situation, pause_reasons, trading_state
 from runner.core.settings import EMPTY, TradeConfig
@@ -18,7 +19,7 @@ from runner.host.manager import PluginHost
 from runner.loop.flatten import sources
 from runner.loop.settings import LoopSettings
 from runner.loop.view import View
-from runner.ports import Clock
+from runner.ports import Clock, UnavailableError
 from runner.wire.commands import Command
 from runner.wire.heartbeat import ServerHeartbeat
 
@@ -134,11 +135,25 @@ class Gate:
                 positions=positions,
                 orders=orders,
                 magics=magics,
+                symbols=self._rules(magics),
                 config=config,
                 now=now,
             )
             self._take_demands(demanded)
         return guards
+
+    def _rules(self, magics: Collection[int]) -> dict[str, SymbolSpec]:
+        found: dict[str, SymbolSpec] = {}
+        names = {
+            one.symbol for one in self._view.positions or () if one.magic in magics
+        }
+        names |= {one.symbol for one in self._view.orders or () if one.magic in magics}
+        for name in names:
+            try:
+                found[name] = self._view.spec(name)
+            except (KeyError, UnavailableError):
+                continue
+        return found
 
     def _take_demands(self, demanded: Mapping[str, tuple[Demand, ...] | None]) -> None:
         before = {name: _codes(several) for name, several in self.demands.items()}

@@ -21,6 +21,7 @@ from runner.link import (
     StrategyConfigStaged,
     TradeConfigStaged,
 )
+from runner.loop.calendars import Calendars
 from runner.loop.configs import Configs
 from runner.loop.desk import OrderDesk
 from runner.loop.flatten import Flattener
@@ -109,6 +110,7 @@ class Loop:
             view=view, desk=desk, roster=roster, configs=configs, link=link
         )
         self._foreigners = Foreigners()
+        self._calendars = Calendars(host, clock)
         self.flattener = Flattener(
             view=view, desk=desk, roster=roster, link=link, clock=clock
         )
@@ -189,6 +191,7 @@ class Loop:
             self._link.refresh(_REFRESH_WITHIN)
             self._hear(self._link.take())
         self._safe_point()
+        self._calendars.look(self._view.now)
         self._view.read_account()
         self._desk.settle()
         self._settle_accounts()

@@ -188,8 +188,16 @@ class _Week:
         for name in ("EURUSD", "GBPUSD"):
             for denial in host.check_symbol(make_symbol(name), config, now):
                 yield f"{name} {denial}"
-        magics = {7, 8}
-        yield str(host.demand_exits(account, self.positions, (), magics, config, now))
+        demands = host.demand_exits(
+            account=account,
+            positions=self.positions,
+            orders=(),
+            magics={7, 8},
+            symbols={},
+            config=config,
+            now=now,
+        )
+        yield str(demands)
         for strategy in ("A", "B"):
             for symbol in ("GBPUSD", "EURUSD"):
                 yield from self._order(minutes, strategy, symbol, spread)

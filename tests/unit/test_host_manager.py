@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import attrs
 import pytest
 
-from runner import Demand, Denial, Deny, Plugin, PluginSettings, hookimpl
+from runner import Demand, Denial, Deny, NewsEvent, Plugin, PluginSettings, hookimpl
 from runner.core.orders import OrderIntent
 from runner.host.implementations import SPECS
 from runner.host.manager import GUARD_FAILED, PluginHost
@@ -23,12 +24,14 @@ from runner.host.records import (
 ACME = Source.distribution("acme", "1.0")
 Arguments = dict[str, dict[str, Any]]
 
+CPI = NewsEvent(datetime(2026, 3, 4, tzinfo=UTC), "USD", "High", "CPI m/m")
 CLOSE_ONE = Demand(code="LATE", close=(1,))
 ANSWERS: Mapping[str, Any] = {
     "check_trading": Deny("NO"),
     "check_symbol": Deny("NO"),
     "check_order": Deny("NO"),
     "demand_exits": CLOSE_ONE,
+    "choose_calendar": [CPI],
     "choose_volume": 0.2,
     "describe_status": {"field": "value"},
     "choose_heartbeat": {"bot_status": "ACTIVE"},
@@ -124,6 +127,27 @@ def test_hook_on_account(hook_arguments: Arguments) -> None:
 def test_hook_on_bar_closed(hook_arguments: Arguments) -> None:
     """A closed bar is told."""
     _check_hook("on_bar_closed", hook_arguments, None)
+
+
+def test_hook_choose_calendar(hook_arguments: Arguments) -> None:
+    """Chosen events are returned."""
+    _check_hook("choose_calendar", hook_arguments, (CPI,))
+
+
+@pytest.mark.parametrize("answer", [5, [], ["CPI"]], ids=str)
+def test_a_calendar_must_be_of_events_and_not_empty(
+    answer: Any, hook_arguments: Arguments
+) -> None:
+    """No events are not the same as no news: that is a failure, not an answer."""
+    host = _host(("broken", Recorder({"choose_calendar": answer})))
+
+    assert _call(host, "choose_calendar", hook_arguments) is None
+    assert ["broken"] == list(host.failures)
+
+
+def test_hook_on_calendar_changed(hook_arguments: Arguments) -> None:
+    """New events are told."""
+    _check_hook("on_calendar_changed", hook_arguments, None)
 
 
 def test_hook_check_trading(hook_arguments: Arguments) -> None:

@@ -18,11 +18,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plugins.news_pause.currencies import currencies_of
-from plugins.news_pause.events import Calendar, CalendarError, Event, parse
+from plugins.news_pause.events import Calendar, CalendarError, parse
 from plugins.news_pause.guard import NewsPause
 from plugins.news_pause.settings import NewsPauseSettings
-from plugins.news_pause.windows import Window, Windows, summary, windows_for
-from runner import Deny, TradeConfig
+from plugins.news_pause.windows import Window, Windows, periods_for, summary
+from runner import Deny, NewsEvent, TradeConfig
 from runner.testing import make_account, make_plugin, make_symbol, make_trade_config
 
 PAYROLLS_AT = datetime(2025, 4, 4, 12, 30, tzinfo=UTC)
@@ -77,10 +77,12 @@ def as_csv(rows: list[dict[str, str]]) -> str:
     return text.getvalue()
 
 
-def event(minutes: float = 0, currency: str = "USD", **changes: str) -> Event:
+def event(minutes: float = 0, currency: str = "USD", **changes: str) -> NewsEvent:
     """Return a high-impact event that many minutes after the payrolls."""
     at = PAYROLLS_AT + minutes * MINUTE
-    return Event(at, currency, changes.get("impact", "High"), changes.get("title", "T"))
+    return NewsEvent(
+        at, currency, changes.get("impact", "High"), changes.get("title", "T")
+    )
 
 
 # -- calendars -------------------------------------------------------------------------
@@ -92,7 +94,7 @@ def test_both_formats_give_the_same_events(name: str, text: str) -> None:
     calendar = parse(name, text)
 
     assert (
-        Event(PAYROLLS_AT, "USD", "High", "Non-Farm Employment Change")
+        NewsEvent(PAYROLLS_AT, "USD", "High", "Non-Farm Employment Change")
         == (calendar.events[2])
     )
     assert ["JPY", "ALL", "USD", "USD"] == [one.currency for one in calendar.events]
@@ -200,9 +202,11 @@ def test_the_user_overrides_the_broker() -> None:
 
 
 # -- windows ---------------------------------------------------------------------------
-def windows(*events: Event, **settings: Any) -> Windows:
+def windows(*events: NewsEvent, **settings: Any) -> Windows:
     """Return the windows of a dollar symbol."""
-    return windows_for(events, frozenset({"USD"}), NewsPauseSettings(**settings))
+    return periods_for(
+        events, frozenset({"USD"}), NewsPauseSettings(**settings)
+    ).entries
 
 
 @pytest.mark.parametrize(
@@ -245,7 +249,7 @@ def test_only_a_symbols_own_currencies_and_all_count() -> None:
     """A dollar event is nothing to EURGBP; OPEC is something to everyone."""
     events = [event(), event(100, "ALL"), event(200, "GBP")]
 
-    found = windows_for(events, frozenset({"EUR", "GBP"}), NewsPauseSettings())
+    found = periods_for(events, frozenset({"EUR", "GBP"}), NewsPauseSettings()).entries
 
     assert ["ALL", "GBP"] == [one.events[0].currency for one in found.windows]
 
@@ -437,7 +441,7 @@ def test_a_week_that_the_calendar_does_not_reach_is_unknown(
 
     assert deny is not None
     assert deny == Deny(
-        "NEWS_UNKNOWN", "the calendar reaches from 2025-03-30 to 2025-04-06"
+        "NEWS_UNKNOWN", "file: the calendar reaches from 2025-03-30 to 2025-04-06"
     )
     assert ask(allowing, now=now) is None
     for plugin in (blocking, allowing):
@@ -576,8 +580,9 @@ def test_the_real_calendar_is_read_whole(market_data: Path) -> None:
 
     assert ask(plugin, "EURUSD", PAYROLLS_AT) is not None
     assert ask(plugin, "EURGBP", PAYROLLS_AT) is None
-    assert plugin._calendar is not None
-    assert 4700 == len(plugin._calendar.events)
+    calendar = plugin._almanac.at(PAYROLLS_AT)
+    assert calendar is not None
+    assert 4700 == len(calendar.events)
 
 
 def test_a_calendar_of_no_events_cannot_be_made() -> None:

@@ -497,7 +497,7 @@ def test_a_seed_is_planted_whole_or_not_at_all() -> None:
     store.close()
 
     assert [
-        "$.account_list: unknown; a seed has accounts and strategies",
+        "$.account_list: unknown; a seed has accounts, strategies and calendar",
         "$.strategies[0].bot_strategy_class: missing",
         "$.strategies[1].x: unknown field",
         "$.accounts[1].mt5_account_id: stands in this file twice",

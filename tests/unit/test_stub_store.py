@@ -188,7 +188,7 @@ def test_a_database_of_another_version_is_refused(tmp_path: Path) -> None:
     database.execute("PRAGMA user_version = 7")
     database.close()
 
-    with pytest.raises(StoreError, match="has schema 7, expected 1"):
+    with pytest.raises(StoreError, match="has schema 7, expected 2"):
         Store(file)
 
 

@@ -90,12 +90,12 @@ class RunnerSettings:
         mt5_login: Account number in the terminal; None takes the account id.
         mt5_server: The broker's trade server.
         mt5_path: The terminal's executable.
-        strategy_time_limit: Seconds that one call of a strategy or plugin may take.
-        memory_limit_mb: Megabytes of memory above which entries stop; at one and a half
-            times as many the runner ends, to be started again.
         on_restart: What becomes of positions and pending orders that an earlier start
             left: ``adopt`` manages them, ``flatten`` closes them before anything is
             opened, ``refuse`` does not start.
+        strategy_time_limit: Seconds that one call of a strategy or plugin may take.
+        memory_limit_mb: Megabytes of memory above which entries stop; at one and a half
+            times as many the runner ends, to be started again.
         max_config_age_h: Hours without the server's word after which only exits go on.
         enabled_plugins: Plugins that must load, or the runner does not start.
         disabled_plugins: Plugins that are not used.
@@ -135,11 +135,11 @@ class RunnerSettings:
     mt5_login: int | None = None
     mt5_server: str | None = None
     mt5_path: str | None = None
-    strategy_time_limit: float = attrs.field(default=2.0, validator=[gt(0), le(60)])
-    memory_limit_mb: int = attrs.field(default=2048, validator=gt(0))
     on_restart: str = attrs.field(
         default="adopt", validator=in_([policy.value for policy in RestartPolicy])
     )
+    strategy_time_limit: float = attrs.field(default=2.0, validator=[gt(0), le(60)])
+    memory_limit_mb: int = attrs.field(default=2048, validator=gt(0))
     max_config_age_h: float = attrs.field(default=24.0, validator=[gt(0), le(_YEAR_H)])
     enabled_plugins: tuple[str, ...] = ()
     disabled_plugins: tuple[str, ...] = ()
@@ -170,9 +170,9 @@ _PARSERS: Mapping[str, Callable[[str], Any]] = {
     "paper_balance": float,
     "paper_leverage": int,
     "mt5_login": int,
+    "paper_terminal": int,
     "strategy_time_limit": float,
     "memory_limit_mb": int,
-    "paper_terminal": int,
     "max_config_age_h": float,
     "enabled_plugins": _parse_list,
     "disabled_plugins": _parse_list,

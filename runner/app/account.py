@@ -199,8 +199,8 @@ def _run(
                 exit_when_feed_ends=settings.exit_when_feed_ends,
                 epoch=epoch,
                 server_peak=settings.terminal != "paper",
-                memory_limit_mb=settings.memory_limit_mb,
                 on_restart=RestartPolicy(settings.on_restart),
+                memory_limit_mb=settings.memory_limit_mb,
             ),
         )
         return loop.run()

@@ -641,8 +641,8 @@ def demand_exits(
 
     *If it raises*, or returns something else, what it demanded last stands.
 
-    *Built-in*: ``trading_hours`` before the weekend, ``equity_target`` at the target,
-    if so set; ``news_pause``, as its ``on_enter_window`` says.
+    *Built-in*: ``trading_hours`` closes before the weekend, ``equity_target`` at the
+    target, ``news_pause`` before news, if so set.
 
     Example:
         .. code-block:: python

@@ -189,13 +189,7 @@ class _Week:
             for denial in host.check_symbol(make_symbol(name), config, now):
                 yield f"{name} {denial}"
         demands = host.demand_exits(
-            account=account,
-            positions=self.positions,
-            orders=(),
-            magics={7, 8},
-            symbols={},
-            config=config,
-            now=now,
+            account, self.positions, (), {7, 8}, {}, config, now
         )
         yield str(demands)
         for strategy in ("A", "B"):

@@ -40,10 +40,10 @@ nitpicky = True
 nitpick_ignore_regex = [
     (r"py:.*", rf"({names})(\..*)?")
     for names in (
-        "abc|attrs?|builtins|collections|datetime|decimal|enum|logging|pathlib|typing",
+        "abc|attrs?|builtins|collections|datetime|decimal|enum|logging|pathlib|typing|zoneinfo",
         "np|npt|numpy|pandas|pd|redis|requests",
         "Decimal|None|bool|bytes|dict|float|int|list|object|set|str|tuple|type",
-        "Any|Callable|Collection|Iterable|Iterator|Mapping|Path|Sequence|timedelta",
+        "Any|Callable|Collection|Iterable|Iterator|Mapping|Path|Sequence|time|timedelta",
         "[A-Z][A-Za-z]*Error",
     )
 ]

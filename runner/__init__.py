@@ -47,6 +47,18 @@ if TYPE_CHECKING:
         StrategyState,
     )
     from runner.wire.documents import BotStatus
+    from runner.wire.drawdown import (
+        BreachAction,
+        DailyPercentOf,
+        DailyReference,
+        DailyReset,
+        DrawdownChoices,
+        DrawdownPreset,
+        FlattenScope,
+        MaxMode,
+        MaxPercentOf,
+        WithoutStop,
+    )
     from runner.wire.heartbeat import BotHeartbeat
 
 __version__ = "0.1.0"
@@ -59,12 +71,21 @@ _HOMES = {
     "BarSeries": "runner.core.series",
     "BotHeartbeat": "runner.wire.heartbeat",
     "BotStatus": "runner.wire.documents",
+    "BreachAction": "runner.wire.drawdown",
+    "DailyPercentOf": "runner.wire.drawdown",
+    "DailyReference": "runner.wire.drawdown",
+    "DailyReset": "runner.wire.drawdown",
     "Deal": "runner.core.orders",
     "Demand": "runner.core.orders",
     "Denial": "runner.core.orders",
     "Deny": "runner.core.orders",
+    "DrawdownChoices": "runner.wire.drawdown",
+    "DrawdownPreset": "runner.wire.drawdown",
     "ExitReason": "runner.core.orders",
+    "FlattenScope": "runner.wire.drawdown",
     "Intents": "runner.strategy",
+    "MaxMode": "runner.wire.drawdown",
+    "MaxPercentOf": "runner.wire.drawdown",
     "NewsEvent": "runner.core.news",
     "OrderIntent": "runner.core.orders",
     "OrderRequest": "runner.core.orders",
@@ -91,6 +112,7 @@ _HOMES = {
     "TradeConfig": "runner.core.settings",
     "TradeSettings": "runner.core.settings",
     "TradingState": "runner.core.trading_state",
+    "WithoutStop": "runner.wire.drawdown",
     "hookimpl": "runner.host.markers",
 }
 """Where each public name lives. They are imported when first asked for, so that a
@@ -104,12 +126,21 @@ __all__ = [
     "BarSeries",
     "BotHeartbeat",
     "BotStatus",
+    "BreachAction",
+    "DailyPercentOf",
+    "DailyReference",
+    "DailyReset",
     "Deal",
     "Demand",
     "Denial",
     "Deny",
+    "DrawdownChoices",
+    "DrawdownPreset",
     "ExitReason",
+    "FlattenScope",
     "Intents",
+    "MaxMode",
+    "MaxPercentOf",
     "NewsEvent",
     "OrderIntent",
     "OrderRequest",
@@ -136,6 +167,7 @@ __all__ = [
     "TradeConfig",
     "TradeSettings",
     "TradingState",
+    "WithoutStop",
     "hookimpl",
 ]
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, cast
 
+from runner.wire.drawdown import DailyReset
 from runner.wire.encoding import WireError, money, read_money
 from runner.wire.times import read_time
 
@@ -123,6 +124,17 @@ def time(path: str, value: Any) -> Iterator[str]:
         yield f"{path}: must be {error.expected}, got {got(value)}"
 
 
+def reset(path: str, value: Any) -> Iterator[str]:
+    """Check for the time at which a day begins, such as ``00:00 Europe/Prague``."""
+    try:
+        DailyReset.parse(value if isinstance(value, str) else "")
+    except ValueError:
+        yield (
+            f"{path}: must be broker, or HH:MM and an IANA zone such as "
+            f"00:00 Europe/Prague, got {got(value)}"
+        )
+
+
 def amount(path: str, value: Any) -> Iterator[str]:
     """Check for money: a decimal text such as ``"10000.0000"``, or a number."""
     try:
@@ -164,20 +176,27 @@ def anything(path: str, value: Any) -> Iterator[str]:
         yield f"{path}: must be an object, got {got(value)}"
 
 
-def fields(known: Mapping[str, Check]) -> Check:
-    """Check for an object with exactly the fields *known*."""
+def fields(
+    known: Mapping[str, Check], optional: Mapping[str, Check] | None = None
+) -> Check:
+    """Check for an object with the fields *known*, and perhaps *optional* ones."""
+    more = optional or {}
 
     def check(path: str, value: Any) -> Iterator[str]:
         if not isinstance(value, dict):
             yield f"{path}: must be an object, got {got(value)}"
             return
         members = cast("dict[str, Any]", value)
-        for name in members.keys() - known.keys():
-            yield f"{path}.{name}: unknown field; {suggestion(name, known)}"
+        for name in members.keys() - known.keys() - more.keys():
+            near = suggestion(name, {**known, **more})
+            yield f"{path}.{name}: unknown field; {near}"
         for name, inner in known.items():
             if name in members:
                 yield from inner(f"{path}.{name}", members[name])
             else:
                 yield f"{path}.{name}: missing"
+        for name, inner in more.items():
+            if name in members:
+                yield from inner(f"{path}.{name}", members[name])
 
     return check

@@ -6,6 +6,16 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from runner.wire.documents import AccountStatus, BotStatus, SubscriptionStatus
+from runner.wire.drawdown import (
+    BreachAction,
+    DailyPercentOf,
+    DailyReference,
+    DrawdownPreset,
+    FlattenScope,
+    MaxMode,
+    MaxPercentOf,
+    WithoutStop,
+)
 from runner.wire.encoding import write_money
 from runner.wire.times import read_time, write_time
 from server_stub.checks import (
@@ -18,6 +28,7 @@ from server_stub.checks import (
     nullable,
     number,
     one_of,
+    reset,
     symbols,
     text,
     time,
@@ -32,6 +43,27 @@ RISK_CONFIG: Mapping[str, Check] = {
     "daily_dd_limit_percent": _PERCENT,
     "max_account_dd_percent": _PERCENT,
 }
+RISK_CHOICES: Mapping[str, Check] = {
+    name: nullable(check)
+    for name, check in {
+        "preset": one_of(*DrawdownPreset),
+        "daily_reference": one_of(*DailyReference),
+        "daily_percent_of": one_of(*DailyPercentOf),
+        "daily_reset": reset,
+        "max_mode": one_of(*MaxMode),
+        "max_percent_of": one_of(*MaxPercentOf),
+        "trail_lock_at_initial": boolean,
+        "touch_breaches": boolean,
+        "initial_balance": number(above=0),
+        "soft_limit_fraction": number(above=0, high=1),
+        "buffer_percent": number(low=0, high=99),
+        "on_breach": one_of(*BreachAction),
+        "flatten_scope": one_of(*FlattenScope),
+        "positions_without_stop": one_of(*WithoutStop),
+    }.items()
+}
+"""Fields that ``risk_config`` may have beside the seed's (protocol, Drawdown choices);
+null takes one away."""
 TRADE_SETTINGS: Mapping[str, Check] = {
     "enabled_symbols": symbols,
     "lot_size": number(above=0, high=1000),
@@ -47,7 +79,7 @@ ACCOUNT: Mapping[str, Check] = {
     "peak_balance": amount,
     "dd_blocked": boolean,
     "dd_block_reason": nullable(text(length=500)),
-    "risk_config": fields(RISK_CONFIG),
+    "risk_config": fields(RISK_CONFIG, RISK_CHOICES),
     "trade_config": fields(TRADE_SETTINGS),
     "active_bot_id": nullable(integer(above=0)),
     "active_bot_name": nullable(text()),
@@ -97,11 +129,15 @@ def canonical_account(document: Mapping[str, Any]) -> dict[str, Any]:
         ordered[name] = write_money(ordered[name])
     ordered["subscription_expiry"] = _canonical_time(ordered["subscription_expiry"])
     for name, members in (
-        ("risk_config", RISK_CONFIG),
-        ("trade_config", TRADE_SETTINGS),
+        ("risk_config", (*RISK_CONFIG, *RISK_CHOICES)),
+        ("trade_config", tuple(TRADE_SETTINGS)),
     ):
         inner = cast("dict[str, Any]", ordered[name])
-        ordered[name] = {member: inner[member] for member in members}
+        ordered[name] = {
+            member: inner[member]
+            for member in members
+            if member in TRADE_SETTINGS or inner.get(member) is not None
+        }
     return ordered
 
 

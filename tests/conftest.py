@@ -233,6 +233,7 @@ def hook_arguments() -> dict[str, dict[str, Any]]:
             "orders": (),
             "unresolved": (request,),
             "symbol": symbol,
+            "symbols": {symbol.name: symbol},
             "tick": tick,
             "config": config,
             "now": now,

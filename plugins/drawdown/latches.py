@@ -18,6 +18,8 @@ def latch(
     equity: float,
     now: datetime,
     config_version: int,
+    *,
+    closes: bool = False,
 ) -> Marks:
     """Latch what is breached and not latched yet.
 
@@ -28,6 +30,7 @@ def latch(
         equity: The present one.
         now: The market's time, UTC-aware.
         config_version: The trade config in force.
+        closes: Whether a breach closes what is open.
 
     Returns:
         *marks* itself if nothing is breached anew.
@@ -38,9 +41,10 @@ def latch(
             marks,
             daily=Latch(
                 code="DAILY_DRAWDOWN",
-                detail=f"{_figures(daily, equity)} until={until}",
+                detail=f"{daily.figures(equity)} until={until}",
                 at=now,
                 config_version=config_version,
+                is_unfinished=closes,
             ),
         )
     if marks.maximum is None and maximum.is_breached(equity):
@@ -48,19 +52,13 @@ def latch(
             marks,
             maximum=Latch(
                 code="MAX_DRAWDOWN",
-                detail=f"{_figures(maximum, equity)} until=released",
+                detail=f"{maximum.figures(equity)} until=released",
                 at=now,
                 config_version=config_version,
+                is_unfinished=closes,
             ),
         )
     return marks
-
-
-def _figures(limit: Limit, equity: float) -> str:
-    return (
-        f"used={limit.used(equity):.2f}% limit={limit.percent:g}% "
-        f"floor={limit.floor:.2f} equity={equity:.2f}"
-    )
 
 
 def hear_server(
@@ -99,3 +97,27 @@ def hear_server(
         peak_equity=account.equity,
         peak_day_balance=account.balance,
     )
+
+
+def settle(marks: Marks, *, is_left: bool) -> Marks:
+    """Note whether a breach has anything left to close.
+
+    A daily latch whose day is over ends when nothing is left.
+
+    Args:
+        marks: Of the account.
+        is_left: Whether anything is open that a breach shall close.
+
+    Returns:
+        *marks* itself if nothing changed.
+    """
+    daily, maximum = marks.daily, marks.maximum
+    if daily is not None and daily.is_unfinished != is_left:
+        daily = attrs.evolve(daily, is_unfinished=is_left)
+    if daily is not None and not is_left and daily.at < marks.day_start:
+        daily = None
+    if maximum is not None and maximum.is_unfinished != is_left:
+        maximum = attrs.evolve(maximum, is_unfinished=is_left)
+    if daily is marks.daily and maximum is marks.maximum:
+        return marks
+    return attrs.evolve(marks, daily=daily, maximum=maximum)

@@ -5,13 +5,8 @@ from __future__ import annotations
 import attrs
 
 from plugins.drawdown.marks import Marks
-from plugins.drawdown.settings import (
-    DailyPercentOf,
-    DailyReference,
-    MaxMode,
-    MaxPercentOf,
-    Rules,
-)
+from plugins.drawdown.rules import Rules
+from runner import DailyPercentOf, DailyReference, MaxMode, MaxPercentOf
 
 TOLERANCE = 0.00005
 """Half of the last place that money has on the wire."""
@@ -31,12 +26,14 @@ class Limit:
         anchor: What the loss is counted from.
         base: What the percentage is a percentage of.
         percent: None for no limit.
+        touch: Whether an equity at the floor is a breach.
         floor: The equity at which it is reached; None for no limit.
     """
 
     anchor: float
     base: float
     percent: float | None
+    touch: bool = True
     floor: float | None = attrs.field(
         init=False, default=attrs.Factory(_floor, takes_self=True)
     )
@@ -45,10 +42,33 @@ class Limit:
         """Return the loss in percent of the base, never below 0."""
         return max(0.0, (self.anchor - equity) / self.base * 100)
 
+    def share(self, equity: float) -> float | None:
+        """Return the loss in percent of what the limit allows; None for no limit."""
+        return None if self.percent is None else self.used(equity) / self.percent * 100
+
+    def figures(self, equity: float) -> str:
+        """Return what a person wants to know about the limit at *equity*."""
+        floor = "none" if self.floor is None else f"{self.floor:.2f}"
+        return (
+            f"used={self.used(equity):.2f}% limit={self.percent:g}% "
+            f"floor={floor} equity={equity:.2f}"
+        )
+
     def is_breached(self, equity: float) -> bool:
-        """Say whether *equity* is at the floor or below; an unreadable floor counts."""
+        """Say whether *equity* reaches the floor; an unreadable figure counts."""
         floor = self.floor
-        return floor is not None and not equity > floor + TOLERANCE
+        if floor is None:
+            return False
+        if self.touch:
+            return not equity > floor + TOLERANCE
+        return not equity > floor - TOLERANCE
+
+    def is_near(self, equity: float, fraction: float | None) -> bool:
+        """Say whether that *fraction* of what the limit allows is used up."""
+        if fraction is None or self.percent is None:
+            return False
+        soft = self.anchor - fraction * self.percent / 100 * self.base
+        return not equity > soft + TOLERANCE
 
 
 def daily_limit(rules: Rules, marks: Marks, percent: float | None) -> Limit:
@@ -64,8 +84,8 @@ def daily_limit(rules: Rules, marks: Marks, percent: float | None) -> Limit:
             anchor = marks.day_peak_equity
     base = anchor
     if rules.daily_percent_of is DailyPercentOf.INITIAL:
-        base = _initial(rules)
-    return Limit(anchor, base, percent)
+        base = _initial(rules, marks)
+    return Limit(anchor, base, percent, rules.touch_breaches)
 
 
 def max_limit(rules: Rules, marks: Marks, percent: float | None) -> Limit:
@@ -74,7 +94,7 @@ def max_limit(rules: Rules, marks: Marks, percent: float | None) -> Limit:
     A trailing peak is never below the initial balance, if that is given. A lock keeps
     the floor at or below the initial balance.
     """
-    anchor = rules.initial_balance or 0.0
+    anchor = 0.0 if rules.initial_balance is None else _initial(rules, marks)
     match rules.max_mode:
         case MaxMode.STATIC:
             pass
@@ -86,13 +106,13 @@ def max_limit(rules: Rules, marks: Marks, percent: float | None) -> Limit:
             anchor = max(anchor, marks.peak_equity)
     base = anchor
     if rules.max_percent_of is MaxPercentOf.INITIAL:
-        base = _initial(rules)
+        base = _initial(rules, marks)
     if rules.trail_lock_at_initial and percent is not None:
-        anchor = min(anchor, _initial(rules) + percent / 100 * base)
-    return Limit(anchor, base, percent)
+        anchor = min(anchor, _initial(rules, marks) + percent / 100 * base)
+    return Limit(anchor, base, percent, rules.touch_breaches)
 
 
-def _initial(rules: Rules) -> float:
+def _initial(rules: Rules, marks: Marks) -> float:
     if rules.initial_balance is None:
         raise ValueError("initial_balance: the rules need it")
-    return rules.initial_balance
+    return rules.initial_balance + marks.initial_shift

@@ -1,20 +1,10 @@
-"""What is remembered about an account, and how readings move it.
-
-The day is rolled by the clock. The daily latch ends with its day, the maximum latch
-only by a release.
-"""
+"""What is remembered about an account, and for how long a breach holds."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import attrs
-
-from plugins.drawdown.settings import DailyReset
-from runner import Account
-
-OTHER_TIMELINE = timedelta(days=8)
-"""No pause of a market is as long: a time further back is another recording's."""
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -27,6 +17,8 @@ class Latch:
         at: When it was measured, UTC-aware.
         config_version: The trade config in force at the breach.
         told_version: The later trade config in which the server blocked, too.
+        is_unfinished: Whether something is left to close. Until it is closed, no reset
+            ends the latch.
     """
 
     code: str
@@ -34,11 +26,15 @@ class Latch:
     at: datetime
     config_version: int
     told_version: int | None = None
+    is_unfinished: bool = False
 
 
 @attrs.frozen(slots=True, kw_only=True)
 class Marks:
     """What must be remembered about one account. Money is in account currency.
+
+    Equity is without credit. What was paid in or out later shifts every figure, so
+    that they can be compared with the account as it is.
 
     Attributes:
         day_start: The reset that began this day, UTC-aware.
@@ -50,6 +46,9 @@ class Marks:
         peak_balance: Highest balance ever.
         peak_equity: Highest equity ever.
         peak_day_balance: Highest balance at any reset.
+        last_deal: Ticket of the newest deal that is counted; 0 for none.
+        initial_balance: The initial balance as it is set; None if it is not.
+        initial_shift: By how much payments moved it since it is set so.
         daily: The daily limit's latch; None while it holds.
         maximum: The maximum limit's latch; None while it holds.
     """
@@ -63,101 +62,8 @@ class Marks:
     peak_balance: float
     peak_equity: float
     peak_day_balance: float
+    last_deal: int = 0
+    initial_balance: float | None = None
+    initial_shift: float = 0.0
     daily: Latch | None = None
     maximum: Latch | None = None
-
-
-def first_marks(
-    account: Account, server_peak: float | None, now: datetime, reset: DailyReset
-) -> Marks:
-    """Return the marks of an account that nothing is known about.
-
-    Args:
-        account: Its present reading; the day is counted from it.
-        server_peak: The highest balance that the server remembers.
-        now: The market's time, UTC-aware.
-        reset: When days begin.
-    """
-    return Marks(
-        day_start=reset.latest(now),
-        day_end=reset.following(now),
-        is_estimated=True,
-        day_balance=account.balance,
-        day_equity=account.equity,
-        day_peak_equity=account.equity,
-        peak_balance=max(account.balance, server_peak or 0.0),
-        peak_equity=account.equity,
-        peak_day_balance=account.balance,
-    )
-
-
-def advance(
-    marks: Marks,
-    account: Account,
-    now: datetime,
-    reset: DailyReset,
-    before: Account | None,
-) -> Marks:
-    """Move the marks by one reading of the account.
-
-    The day is rolled by the clock, never by a trade. The reference is the reading at
-    the reset, or the higher one of the last before and the first after it. If nobody
-    looked before it, the higher one of balance and equity is taken for both, so that
-    the estimate errs towards the stricter floor.
-
-    Args:
-        marks: Up to the reading before.
-        account: The present reading.
-        now: The market's time, UTC-aware.
-        reset: When days begin.
-        before: The reading before; None after a start.
-
-    Returns:
-        *marks* itself if nothing changed.
-    """
-    balance, equity = account.balance, account.equity
-    if now >= marks.day_end or now < marks.day_start - OTHER_TIMELINE:
-        marks = _roll(marks, account, now, reset, before)
-    if (
-        equity > marks.day_peak_equity
-        or equity > marks.peak_equity
-        or balance > marks.peak_balance
-    ):
-        marks = attrs.evolve(
-            marks,
-            day_peak_equity=max(equity, marks.day_peak_equity),
-            peak_equity=max(equity, marks.peak_equity),
-            peak_balance=max(balance, marks.peak_balance),
-        )
-    return marks
-
-
-def _roll(
-    marks: Marks,
-    account: Account,
-    now: datetime,
-    reset: DailyReset,
-    before: Account | None,
-) -> Marks:
-    day_start = reset.latest(now)
-    balance, equity = account.balance, account.equity
-    if before is None:
-        balance = equity = max(balance, equity)
-    elif now != day_start:
-        balance, equity = max(balance, before.balance), max(equity, before.equity)
-    daily = marks.daily
-    if daily is not None and now < marks.day_start:
-        daily = attrs.evolve(daily, at=now)
-    elif daily is not None and daily.at < day_start:
-        daily = None
-    return attrs.evolve(
-        marks,
-        day_start=day_start,
-        day_end=reset.following(now),
-        is_estimated=before is None,
-        day_balance=balance,
-        day_equity=equity,
-        day_peak_equity=equity,
-        peak_day_balance=max(balance, marks.peak_day_balance),
-        daily=daily,
-    )

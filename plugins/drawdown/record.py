@@ -10,9 +10,9 @@ from typing import Any, cast
 import attrs
 
 from plugins.drawdown.marks import Latch, Marks
-from plugins.drawdown.settings import DailyReset
+from runner import DailyReset
 
-FORMAT = 1
+FORMAT = 2
 _FIGURES = (
     "day_balance",
     "day_equity",
@@ -20,6 +20,7 @@ _FIGURES = (
     "peak_balance",
     "peak_equity",
     "peak_day_balance",
+    "initial_shift",
 )
 
 
@@ -37,6 +38,8 @@ def to_record(marks: Marks) -> dict[str, Any]:
         "day_start": marks.day_start.isoformat(),
         "is_estimated": marks.is_estimated,
         **{name: getattr(marks, name) for name in _FIGURES},
+        "last_deal": marks.last_deal,
+        "initial_balance": marks.initial_balance,
         "daily": _latch_record(marks.daily),
         "maximum": _latch_record(marks.maximum),
     }
@@ -62,11 +65,18 @@ def from_record(record: Any, reset: DailyReset) -> Marks:
     if not isinstance(is_estimated, bool):
         raise RecordError("$.is_estimated", "true or false", is_estimated)
     day_start = _time("$.day_start", fields.get("day_start"))
+    if "initial_balance" not in fields:
+        raise RecordError("$.initial_balance", "a number or null", None)
+    initial = fields["initial_balance"]
     return Marks(
         day_start=day_start,
         day_end=reset.following(day_start),
         is_estimated=is_estimated,
         **{name: _figure(f"$.{name}", fields.get(name)) for name in _FIGURES},
+        last_deal=_version("$.last_deal", fields.get("last_deal")),
+        initial_balance=(
+            None if initial is None else _figure("$.initial_balance", initial)
+        ),
         daily=_latch("$.daily", fields.get("daily")),
         maximum=_latch("$.maximum", fields.get("maximum")),
     )
@@ -83,12 +93,16 @@ def _latch(path: str, value: Any) -> Latch | None:
         return None
     fields = _object(path, value)
     told = fields.get("told_version")
+    is_unfinished = fields.get("is_unfinished")
+    if not isinstance(is_unfinished, bool):
+        raise RecordError(f"{path}.is_unfinished", "true or false", is_unfinished)
     return Latch(
         code=_text(f"{path}.code", fields.get("code")),
         detail=_text(f"{path}.detail", fields.get("detail")),
         at=_time(f"{path}.at", fields.get("at")),
         config_version=_version(f"{path}.config_version", fields.get("config_version")),
         told_version=None if told is None else _version(f"{path}.told_version", told),
+        is_unfinished=is_unfinished,
     )
 
 

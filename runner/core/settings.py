@@ -9,12 +9,16 @@ from typing import Any
 
 import attrs
 
+from runner.wire.drawdown import DrawdownChoices
+
 EMPTY: Mapping[Any, Any] = MappingProxyType({})
 
 
 @attrs.frozen(slots=True, kw_only=True)
-class RiskConfig:
-    """``risk_config`` of the trade config.
+class RiskConfig(DrawdownChoices):
+    """``risk_config`` of the trade config; the seed's three, and choices of ours.
+
+    A choice that the server leaves out is None and left to the settings file.
 
     Attributes:
         dd_protection_enabled: Whether the limits below are kept.

@@ -253,7 +253,8 @@ def on_deals(deals: Sequence[Deal], now: datetime) -> None:
     *If it raises*, the error is logged and counted. A guard that must know the deals
     must deny by itself when it failed here.
 
-    *Built-in*: ``cooldown`` follows what positions brought.
+    *Built-in*: ``cooldown`` follows what positions brought; ``drawdown`` moves its
+    references by deposits and withdrawals.
 
     Example:
         .. code-block:: python
@@ -548,6 +549,7 @@ def check_order(
     orders: Sequence[PendingOrder],
     unresolved: Sequence[OrderRequest],
     symbol: SymbolSpec,
+    symbols: Mapping[str, SymbolSpec],
     tick: Tick,
     config: TradeConfig,
     now: datetime,
@@ -569,6 +571,8 @@ def check_order(
         unresolved: The runner's own orders that `positions` and `orders` do not show
             yet, or whose outcome is unknown: each may be open.
         symbol: The rules of the intent's symbol.
+        symbols: The rules of every symbol with a position or a pending order, and of
+            the intent's own; one that cannot be read is missing.
         tick: The latest quote of that symbol.
         config: The trade config in force.
         now: The market's time, UTC-aware.
@@ -581,9 +585,10 @@ def check_order(
     ``GUARD_FAILED``. Exits go on all the same: to fail closed means that exposure does
     not rise, and an exit lowers it.
 
-    *Built-in*: ``limits`` counts orders, positions, lots and exposure, ``spread``
-    looks at the quote, ``slippage`` remembers it; ``news_pause`` denies exits in a
-    window if ``block_exits`` says so.
+    *Built-in*: ``drawdown`` denies what could cost more than the limits leave;
+    ``limits`` counts orders, positions, lots and exposure, ``spread`` looks at the
+    quote, ``slippage`` remembers it; ``news_pause`` denies exits in a window if
+    ``block_exits`` says so.
 
     Example:
         .. code-block:: python
@@ -641,8 +646,8 @@ def demand_exits(
 
     *If it raises*, or returns something else, what it demanded last stands.
 
-    *Built-in*: ``trading_hours`` closes before the weekend, ``equity_target`` at the
-    target, ``news_pause`` before news, if so set.
+    *Built-in*: ``drawdown`` closes after a breach, ``trading_hours`` before the
+    weekend, ``equity_target`` at the target, ``news_pause`` before news, if so set.
 
     Example:
         .. code-block:: python
@@ -773,8 +778,8 @@ def on_order_sent(request: OrderRequest, now: datetime) -> None:
 
     *If it raises*, the error is logged and counted; the order is sent.
 
-    *Built-in*: ``limits`` counts it; ``news_pause`` tells of risk exits in a window
-    that forbids exits.
+    *Built-in*: ``limits`` counts it, ``drawdown`` counts what it risks from here on;
+    ``news_pause`` tells of risk exits in a window that forbids exits.
 
     Example:
         .. code-block:: python
@@ -816,7 +821,8 @@ def on_order_result(request: OrderRequest, result: OrderResult, now: datetime) -
 
     *If it raises*, the error is logged and counted; the order is what it is.
 
-    *Built-in*: ``slippage`` compares the fill with the quote.
+    *Built-in*: ``slippage`` compares the fill with the quote; ``drawdown`` counts an
+    entry that came to nothing no longer.
 
     Example:
         .. code-block:: python

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Sequence
 
@@ -94,6 +95,7 @@ class Trader:
             orders=self._view.orders or (),
             unresolved=self._desk.unresolved,
             symbol=known.spec,
+            symbols=self._specs(known.spec),
             tick=known.tick,
             config=known.config,
             now=self._view.now,
@@ -119,6 +121,15 @@ class Trader:
         except KeyError as error:
             raise UnavailableError(f"{intent.symbol}: {error}") from None
         return _Known(account=account, config=config, tick=tick, spec=spec)
+
+    def _specs(self, own: SymbolSpec) -> dict[str, SymbolSpec]:
+        found = {own.name: own}
+        held = {position.symbol for position in self._view.positions or ()}
+        held |= {order.symbol for order in self._view.orders or ()}
+        for name in held - {own.name}:
+            with contextlib.suppress(UnavailableError, KeyError):
+                found[name] = self._view.spec(name)
+        return found
 
     def _by_account(
         self, member: Member, symbol: str, known: _Known, *, is_stale: bool

@@ -14,9 +14,11 @@ from runner.serde.errors import Collector, InvalidError, expected, shown, sugges
 from runner.serde.objects import fields_of
 from runner.serde.settings import ConfigErrors
 from runner.wire.documents import (
+    RISK_CONFIG_FIELDS,
     STRATEGY_CONFIG_FIELDS,
     SUCCESS,
     TRADE_CONFIG_FIELDS,
+    TRADE_SETTINGS_FIELDS,
     AccountStatus,
     BotStatus,
     SubscriptionStatus,
@@ -26,6 +28,11 @@ from runner.wire.encoding import WireError, read_money
 _OWNER = "mt5_account_id"
 _BOT_STATUSES = (BotStatus.ACTIVE, BotStatus.PAUSED)
 _MAX_PERCENT = 100.0
+_Kind = type[RiskConfig | TradeSettings]
+_PARTS: Sequence[tuple[str, _Kind, Sequence[str]]] = (
+    ("risk_config", RiskConfig, RISK_CONFIG_FIELDS),
+    ("trade_config", TradeSettings, TRADE_SETTINGS_FIELDS),
+)
 _Fields = Mapping[str, object]
 
 
@@ -60,13 +67,14 @@ def structure_trade_config(
         if name in values:
             values[name] = _as_number(values[name])
     _require(collector, fields, "dd_blocked", "risk_config", "trade_config")
-    for name, kind in (("risk_config", RiskConfig), ("trade_config", TradeSettings)):
+    for name, kind, usual in _PARTS:
         part = fields.get(name)
         if isinstance(part, Mapping):
             table = cast("_Fields", part)
             warnings += _warn_unknown(f"$.{name}", table, fields_of(kind))
-            warnings += _warn_missing(f"$.{name}", table, kind)
+            warnings += _warn_missing(f"$.{name}", table, kind(), usual)
             values[name] = _pick(kind, table)
+    _read_initial(values)
     config = collector.part("", lambda: build_object(TradeConfig, values))
     _check_version(collector, fields)
     _check_words(collector, fields, "bot_status", _BOT_STATUSES)
@@ -131,6 +139,13 @@ def _read_body(body: object) -> _Fields:
 def _pick(cls: type, fields: _Fields) -> dict[str, object]:
     known = fields_of(cls)
     return {name: value for name, value in fields.items() if name in known}
+
+
+def _read_initial(values: dict[str, object]) -> None:
+    risk = values.get("risk_config")
+    if isinstance(risk, dict) and "initial_balance" in risk:
+        table = cast("dict[str, object]", risk)
+        table["initial_balance"] = _as_number(table["initial_balance"])
 
 
 def _as_number(value: object) -> object:
@@ -224,11 +239,12 @@ def _warn_unknown(path: str, fields: _Fields, known: Iterable[str]) -> list[str]
     ]
 
 
-def _warn_missing(path: str, fields: _Fields, cls: type) -> list[str]:
-    defaults = cls()
+def _warn_missing(
+    path: str, fields: _Fields, defaults: object, names: Iterable[str]
+) -> list[str]:
     return [
         f"{path}.{name}: missing, {shown(getattr(defaults, name))} is used"
-        for name in fields_of(cls)
+        for name in names
         if name not in fields
     ]
 

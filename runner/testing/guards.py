@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -30,6 +30,7 @@ def check_order(
     orders: Sequence[PendingOrder] = (),
     unresolved: Sequence[OrderRequest] = (),
     symbol: SymbolSpec | None = None,
+    symbols: Mapping[str, SymbolSpec] | None = None,
     tick: Tick | None = None,
     config: TradeConfig | None = None,
     now: datetime = START,
@@ -45,6 +46,7 @@ def check_order(
         orders: Everything pending on the account.
         unresolved: Orders whose outcome is unknown.
         symbol: Made for the intent's symbol if None.
+        symbols: Made for every symbol with a position or an order if None.
         tick: A made quote at 1.0 if None.
         config: A made one that lets everything trade if None.
         now: The market's time, UTC-aware.
@@ -55,6 +57,9 @@ def check_order(
     Raises:
         TypeError: If it answers with anything but a `Deny` or None.
     """
+    held = {one.symbol for one in positions} | {one.symbol for one in orders}
+    spec = symbol or make_symbol(intent.symbol)
+    made = {name: make_symbol(name) for name in held} | {spec.name: spec}
     return _ask(
         plugin,
         "check_order",
@@ -64,7 +69,8 @@ def check_order(
         positions=positions,
         orders=orders,
         unresolved=unresolved,
-        symbol=symbol or make_symbol(intent.symbol),
+        symbol=spec,
+        symbols=made if symbols is None else symbols,
         tick=tick or Tick(intent.symbol, now, 1.0, 1.0),
         config=config or make_trade_config(),
         now=now,

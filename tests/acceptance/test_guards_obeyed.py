@@ -39,6 +39,8 @@ def crash_seed(helpers):
     account["trade_config"]["enabled_symbols"] = ["EURUSD"]
     account["trade_config"]["lot_size"] = 0.2
     account["risk_config"]["max_account_dd_percent"] = 90.0
+    # The worst case of an entry has to fit: 0.2 lots lose 1800 at their stop.
+    account["risk_config"]["daily_dd_limit_percent"] = 20.0
     seed["strategies"][0]["parameters_by_symbol"] = {
         "EURUSD": {
             "threshold_points": 0,
@@ -48,6 +50,14 @@ def crash_seed(helpers):
         }
     }
     return seed
+
+
+def set_daily_limit(bench, percent, lot_size):
+    """Change the limit, and something that raises the version with it."""
+    bench.patch_account(
+        risk_config={"daily_dd_limit_percent": percent},
+        trade_config={"lot_size": lot_size},
+    )
 
 
 def test_a_floating_loss_of_the_daily_limit_stops_entries_until_the_next_day(
@@ -67,6 +77,8 @@ def test_a_floating_loss_of_the_daily_limit_stops_entries_until_the_next_day(
         "1",
     )
     runner = bench.run(*flags)
+    helpers.wait_until(lambda: OPENED.findall(runner.text), "an entry")
+    set_daily_limit(bench, 5.0, lot_size=0.21)
     # Before the first quote it is blocked too, since no day can be told.
     helpers.wait_until(
         lambda: (
@@ -82,6 +94,7 @@ def test_a_floating_loss_of_the_daily_limit_stops_entries_until_the_next_day(
     assert 1 == len(OPENED.findall(runner.text))
     runner.kill()
     control.delete("bot:lease:123456")
+    set_daily_limit(bench, 20.0, lot_size=0.2)  # a higher limit releases nothing
 
     again = bench.run(*flags)
     again.wait_for("DAILY_DRAWDOWN")

@@ -215,6 +215,7 @@ class _Week:
             orders=(),
             unresolved=(),
             symbol=make_symbol(symbol),
+            symbols={symbol: make_symbol(symbol)},
             tick=Tick(symbol, now, 1.1, 1.1 + spread * 0.00001),
             config=self.config,
             now=now,

@@ -14,8 +14,7 @@ import pytest
 from plugins.drawdown.guard import Drawdown
 from plugins.drawdown.marks import Latch, Marks
 from plugins.drawdown.record import RecordError, from_record, to_record
-from plugins.drawdown.settings import DailyReset
-from runner import Account, Deny, TradeConfig
+from runner import Account, DailyReset, Deny, TradeConfig, TradingState
 from runner.testing import MemoryState, make_account, make_plugin, make_trade_config
 
 NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
@@ -80,7 +79,7 @@ def ask(
     plugin: Drawdown, account: Account, now: datetime, config: TradeConfig = CONFIG
 ) -> Deny | None:
     """Do what the loop does in one cycle."""
-    plugin.on_account(account, config, now)
+    plugin.on_account(account, (), (), config, now)
     return plugin.check_trading(account, config, now)
 
 
@@ -107,6 +106,7 @@ def test_a_floating_loss_of_the_days_limit_denies(plugin: Drawdown) -> None:
     assert deny == Deny(
         "DAILY_DRAWDOWN",
         "used=5.00% limit=5% floor=9500.00 equity=9500.00 until=2026-01-15T22:00Z",
+        TradingState.LATCHED,
     )
 
 
@@ -250,7 +250,7 @@ def test_without_market_time_no_day_can_be_told() -> None:
 @pytest.mark.parametrize(
     ("path", "value"),
     [
-        ("format", 2),
+        ("format", 1),
         ("day_start", "yesterday"),
         ("day_start", "2026-01-15T00:00:00"),
         ("day_equity", "10000"),
@@ -349,6 +349,10 @@ def test_what_the_heartbeat_gets(plugin: Drawdown) -> None:
         "dd_block_reason": "",
         "daily_dd_percent": "2.0000",
         "max_dd_percent": "2.0000",
+        "daily_dd_limit_used": "40.0000",
+        "max_dd_limit_used": "20.0000",
+        "daily_dd_floor": "9500.0000",
+        "max_dd_floor": "9000.0000",
         "peak_balance": "10000.0000",
         "dd_reset_at": "2026-01-15T22:00:00Z",
         "dd_estimated": "true",

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runner import BreachAction, DrawdownPreset
 from runner.core.settings import RiskConfig, TradeSettings
 from runner.serde import (
     ConfigErrors,
@@ -296,6 +297,43 @@ def test_what_a_strategy_cannot_do_without(strategy: dict[str, Any], name: str) 
             '$.risk_config.max_account_dd_percent: expected a number, got "10"',
         ),
         (
+            "risk_config.preset",
+            "ftmo",
+            (
+                "$.risk_config.preset: expected default or static or ftmo_2step or "
+                "ftmo_1step or fundednext or fundingpips or metaapi_day, got "
+                '"ftmo"'
+            ),
+        ),
+        (
+            "risk_config.daily_reset",
+            "midnight",
+            (
+                "$.risk_config.daily_reset: expected 'broker', or HH:MM and an IANA "
+                "zone such as '00:00 Europe/Prague', got \"midnight\""
+            ),
+        ),
+        (
+            "risk_config.initial_balance",
+            0,
+            "$.risk_config.initial_balance: must be > 0, got 0",
+        ),
+        (
+            "risk_config.soft_limit_fraction",
+            1.5,
+            "$.risk_config.soft_limit_fraction: must be <= 1, got 1.5",
+        ),
+        (
+            "risk_config.on_breach",
+            True,
+            "$.risk_config.on_breach: expected block or flatten, got true",
+        ),
+        (
+            "risk_config.touch_breaches",
+            "no",
+            '$.risk_config.touch_breaches: expected true or false, got "no"',
+        ),
+        (
             "trade_config.lot_size",
             0,
             "$.trade_config.lot_size: must be > 0, got 0",
@@ -319,6 +357,27 @@ def test_a_trade_config_out_of_range_is_refused(
     target[name] = value
 
     assert (error,) == trade_errors(trade)
+
+
+def test_the_servers_drawdown_choices_are_values(trade: dict[str, Any]) -> None:
+    """Null leaves a choice open; a balance may be a decimal text, as elsewhere."""
+    trade["risk_config"] |= {
+        "preset": "ftmo_2step",
+        "initial_balance": "100000.0000",
+        "daily_reset": None,
+        "on_breach": "flatten",
+    }
+
+    config, warnings = structure_trade_config(trade, ACCOUNT)
+
+    assert () == warnings
+    assert RiskConfig(
+        daily_dd_limit_percent=5.0,
+        max_account_dd_percent=10.0,
+        preset=DrawdownPreset.FTMO_2STEP,
+        initial_balance=100_000.0,
+        on_breach=BreachAction.FLATTEN,
+    ) == (config.risk_config)
 
 
 def test_absent_choices_are_no_errors(trade: dict[str, Any]) -> None:

@@ -1,0 +1,104 @@
+"""What the account could lose before every stop is hit: its worst case."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+import attrs
+
+from runner import OrderIntent, PendingOrder, Position, Side, SymbolSpec
+
+
+@attrs.frozen
+class Exposure:
+    """What is at risk.
+
+    Attributes:
+        risk: From the present equity to every stop, account currency, >= 0.
+        without_stop: What no stop bounds, named for a person.
+        unknown: What cannot be valued, since its symbol's rules are not known.
+    """
+
+    risk: float = 0.0
+    without_stop: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+    def __add__(self, other: Exposure) -> Exposure:
+        """Return what both together risk."""
+        return Exposure(
+            self.risk + other.risk,
+            self.without_stop + other.without_stop,
+            self.unknown + other.unknown,
+        )
+
+
+def open_exposure(
+    positions: Sequence[Position],
+    orders: Sequence[PendingOrder],
+    symbols: Mapping[str, SymbolSpec],
+    stops: Mapping[int, float] | None = None,
+) -> Exposure:
+    """Return what is at risk in everything that is open or pending.
+
+    Opposite positions do not cancel each other: each may be stopped by itself.
+
+    Args:
+        positions: Every open position of the account.
+        orders: Every pending order; each counts as if it were filled at its price.
+        symbols: The rules of their symbols.
+        stops: Position ticket to the price where its stop shall stand, if elsewhere.
+    """
+    moved = stops or {}
+    held = (
+        _position(each, symbols.get(each.symbol), moved.get(each.ticket))
+        for each in positions
+    )
+    pending = (_order(each, symbols.get(each.symbol)) for each in orders)
+    return total((*held, *pending))
+
+
+def total(parts: Iterable[Exposure]) -> Exposure:
+    """Return what all *parts* together risk."""
+    return sum(parts, Exposure())
+
+
+def entry_exposure(intent: OrderIntent, spec: SymbolSpec) -> Exposure:
+    """Return what an entry risks, counted from where it is filled."""
+    name = f"the entry in {intent.symbol}"
+    volume = intent.volume or 0.0
+    if intent.stop_loss is None:
+        return Exposure(without_stop=(name,))
+    return _money(name, volume * intent.stop_loss * spec.point, spec)
+
+
+def _position(
+    position: Position, spec: SymbolSpec | None, stop: float | None
+) -> Exposure:
+    name = f"position {position.ticket} ({position.symbol})"
+    stop = stop or position.stop_loss
+    if not stop:
+        return Exposure(without_stop=(name,))
+    sign = 1 if position.side is Side.BUY else -1
+    distance = (position.open_price - stop) * sign * position.volume
+    # To the stop from the open price, and back to where the position is now.
+    return _money(name, distance, spec, gone=position.profit)
+
+
+def _order(order: PendingOrder, spec: SymbolSpec | None) -> Exposure:
+    name = f"order {order.ticket} ({order.symbol})"
+    if not order.stop_loss:
+        return Exposure(without_stop=(name,))
+    return _money(name, abs(order.price - order.stop_loss) * order.volume, spec)
+
+
+def _money(
+    name: str, distance: float, spec: SymbolSpec | None, gone: float = 0.0
+) -> Exposure:
+    """Turn lots times price into money; *gone* is floating already."""
+    if spec is None or not spec.tick_size > 0 or not spec.tick_value > 0:
+        return Exposure(unknown=(name,))
+    money = distance / spec.tick_size * spec.tick_value + gone
+    if not math.isfinite(money):
+        return Exposure(unknown=(name,))
+    return Exposure(max(0.0, money))

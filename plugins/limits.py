@@ -33,6 +33,8 @@ _MINUTE = timedelta(minutes=1)
 _ACCOUNT = ""  # among the names of strategies: all of them together
 _SENT, _LOT_VALUES = "sent", "lot_values"
 _MOVED = 0.05  # of a lot's value, after which it is written to disk again
+_ENTRIES = frozenset({Action.OPEN, Action.PLACE})
+_EXITS = frozenset({Action.CLOSE, Action.CANCEL})
 _NOISE = 1e-9  # lots, and multiples of equity
 
 
@@ -96,7 +98,7 @@ def held(
         *(
             Held(one.symbol, one.magic, one.volume)
             for one in unresolved
-            if one.action is Action.OPEN
+            if one.action in _ENTRIES
         ),
     ]
 
@@ -205,7 +207,7 @@ class Limits(Plugin):
         now: datetime,
     ) -> Deny | None:
         """Deny an entry beyond a limit, and a move of stops beyond the rates."""
-        if intent.action is Action.CLOSE:
+        if intent.action in _EXITS:
             return None
         too_often = self._too_often(intent.strategy, now)
         if too_often is not None or not intent.increases_exposure:

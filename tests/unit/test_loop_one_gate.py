@@ -147,6 +147,8 @@ class Walker(Strategy):
             return self.sell(tick.symbol, volume=0.5)
         if wish == "other symbol":
             return self.sell("GBPUSD", volume=0.1)
+        if wish == "pending":
+            return self.buy_limit(tick.symbol, 1.0, volume=0.1)
         if wish == "overshoot" and held:
             return self.close(tick.symbol, volume=held[0].volume * 5)
         if wish == "overshoot in parts" and held:
@@ -262,7 +264,15 @@ REASONS: dict[str, Callable[[Account], None]] = {
         a.runner.loop, "_memory", _Memory("used=9MB limit=1MB")
     ),
 }
-WISHES = ("entry", "several", "flip", "other symbol", "overshoot", "overshoot in parts")
+WISHES = (
+    "entry",
+    "several",
+    "flip",
+    "other symbol",
+    "pending",
+    "overshoot",
+    "overshoot in parts",
+)
 KINDS = pytest.mark.parametrize("hedging", [True, False], ids=["hedging", "netting"])
 
 
@@ -277,17 +287,19 @@ class _Memory:
 
 
 @KINDS
-@pytest.mark.parametrize("wish", ["entry", "several", "flip", "other symbol"])
+@pytest.mark.parametrize(
+    "wish", ["entry", "several", "flip", "other symbol", "pending"]
+)
 def test_the_paths_lead_somewhere_while_nothing_speaks_against_them(
     wish: str, *, hedging: bool
 ) -> None:
     """So that the walk below proves something."""
     account = Account(hedging=hedging)
-    before = account.net
+    before = account.net, account.gross
     account.wish(wish)
 
-    assert {"EURUSD": 0.1} == before
-    assert before != account.net
+    assert ({"EURUSD": 0.1}, 0.1) == before
+    assert before != (account.net, account.gross)
 
 
 @KINDS

@@ -162,9 +162,17 @@ def test_beyond_the_rate_stops_are_not_moved_and_closing_goes_on() -> None:
 
     moved = check_order(limits, other(Action.PROTECT), now=START)
     closed = check_order(limits, other(Action.CLOSE), now=START)
+    cancelled = check_order(limits, other(Action.CANCEL), now=START)
 
     assert Deny("ORDER_RATE", "limit=1 of=A") == moved
-    assert closed is None
+    assert (None, None) == (closed, cancelled)
+
+
+def test_a_lost_order_that_would_be_pending_counts() -> None:
+    """It may have been placed, and filled since."""
+    unresolved = [lost(action=Action.PLACE)]
+
+    assert check_order(guard(positions=1), entry(), unresolved=unresolved) is not None
 
 
 # -- how many, how large ---------------------------------------------------------------

@@ -20,7 +20,13 @@ from runner.loop.settings import LoopSettings
 from runner.loop.stop import StopRequest
 from runner.recorder.codec import journal_codec
 from runner.recorder.observer import observe
-from runner.recorder.ports import ScriptedStop, scripted, through, without
+from runner.recorder.ports import (
+    ScriptedStop,
+    resident_through,
+    scripted,
+    through,
+    without,
+)
 from runner.recorder.recorder import Recorder
 from runner.recorder.segments import Segments
 from runner.replay.comparison import DifferenceError
@@ -103,6 +109,7 @@ def replay(world: Any, folder: Path, cycles: int) -> Tape:
             store=without("store", tape),
             clock=without("clock", tape),
             stop=ScriptedStop(tape, StopRequest()),
+            resident=resident_through(tape, lambda: None),
         ),
         host=host,
         find_strategy=world.find,

@@ -20,7 +20,13 @@ from runner.loop.stop import StopRequest
 from runner.ports import Login
 from runner.recorder.codec import journal_codec
 from runner.recorder.observer import observe
-from runner.recorder.ports import ScriptedStop, scripted, through, without
+from runner.recorder.ports import (
+    ScriptedStop,
+    resident_through,
+    scripted,
+    through,
+    without,
+)
 from runner.recorder.recorder import Recorder
 from runner.recorder.segments import Segments
 from runner.replay.reading import find_run, read_lines
@@ -131,6 +137,7 @@ def test_lost_replies_and_failed_calls_are_decided_again_as_they_were(tmp_path):
             store=without("store", tape),
             clock=without("clock", tape),
             stop=ScriptedStop(tape, StopRequest()),
+            resident=resident_through(tape, lambda: None),
         ),
         host=again.host,
         find_strategy=again._find,

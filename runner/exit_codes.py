@@ -22,5 +22,5 @@ class ExitCode(enum.IntEnum):
     DIFFERENT = 6
     """A replay decided otherwise than its journal."""
     RESTART = 7
-    """It ended cleanly to be started again: it held too much memory."""
+    """It ended cleanly for want of memory, and is to be started again."""
     INTERRUPTED = 130

@@ -26,7 +26,7 @@ class Holder(Strategy):
     def on_bar(self, bar: Bar) -> Intents:
         held = self.positions(bar.symbol)
         if not held:
-            return self.buy(bar.symbol, volume=0.01)
+            return self.buy(bar.symbol, volume=0.01, stop_loss=900)
         print("MANAGED", bar.opens_at.isoformat(), flush=True)
         stop = bar.close - 0.2 + bar.opens_at.minute * 1e-5
         return self.protect(held[0], stop_loss=round(stop, 5))
@@ -55,12 +55,12 @@ class Hog(Strategy):
 
     def on_bar(self, bar: Bar) -> Intents:
         self.hoard.append(b"x" * (20 << 20))
-        return self.buy(bar.symbol, volume=0.01)
+        return self.buy(bar.symbol, volume=0.01, stop_loss=900)
 
 
 class Flooder(Strategy):
     def on_bar(self, bar: Bar) -> Intents:
-        return [self.buy(bar.symbol, volume=0.01) for _ in range(40)]
+        return [self.buy(bar.symbol, volume=0.01, stop_loss=900) for _ in range(40)]
 '''
 
 

@@ -158,7 +158,7 @@ def test_a_strategy_in_which_the_runner_froze_starts_paused(
         health.state,
         health.retry_at,
     )
-    assert failures["Eager-1"].startswith("on_bar EURUSD: TimeoutError: the runner fro")
+    assert failures["Eager-1"].startswith("on_bar EURUSD: TimeoutError: the runner")
     assert (1, HealthState.RUNNING) == (len(world.opened), hosted.health.state)
     assert Freezes(world.store).of("Eager-1") is None
 

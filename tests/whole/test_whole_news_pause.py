@@ -379,9 +379,17 @@ def test_who_was_judged_a_winner_is_not_closed_when_it_falls_later(
 def test_cancel_pendings_removes_own_orders_alone(
     cancels: bool, tmp_path: Path
 ) -> None:
-    """A buy limit far below, one of the strategy's, one of a person's."""
+    """From `close_before` on; at the latest when entries stop, as for every reason."""
+    width: Any = [10, 5]
+    if cancels:
+        width = {"block_before": 10, "block_after": 5, "close_before": 30}
     scene = Scene(
-        {"calendar": calendar(tmp_path), "cancel_pendings": cancels}, strategy=Once
+        {
+            "calendar": calendar(tmp_path),
+            "windows": {"High": width},
+            "cancel_pendings": cancels,
+        },
+        strategy=Once,
     )
     scene.play(until=-50)
     pending = {"action": 5, "type": 2, "price": 1.0, "type_filling": 2}
@@ -390,11 +398,13 @@ def test_cancel_pendings_removes_own_orders_alone(
 
     scene.play(until=-31)
     before = {one.ticket for one in scene.orders}
+    scene.play(until=-20)
+    early = {one.ticket for one in scene.orders}
     scene.play()
 
     assert {own, foreign} == before
-    left = {one.ticket for one in scene.orders}
-    assert ({foreign} if cancels else {own, foreign}) == left
+    assert ({foreign} if cancels else {own, foreign}) == early
+    assert {foreign} == {one.ticket for one in scene.orders}
 
 
 @pytest.mark.parametrize(("blocks", "minutes"), [(True, [5]), (False, [-10])])

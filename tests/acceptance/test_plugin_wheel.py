@@ -162,6 +162,7 @@ def test_an_installed_wheel_is_found_with_its_version(
             "source": source,
             "hooks": ["check_order"],
             "disabled": False,
+            "configured": True,
         }
     ] == _of_acme(found["plugins"])
     assert [

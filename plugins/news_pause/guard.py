@@ -155,6 +155,9 @@ class NewsPause(Plugin):
         if not acts or not config.trade_config.auto_pause_on_news:
             return None
         self._look(now)
+        if self._almanac.at(now) is None:
+            # Right after a start no quote tells the time: what was judged stands.
+            return None
         for symbol in symbols.values():
             self._learn(symbol)
         windows: list[Window] = []

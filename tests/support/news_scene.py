@@ -161,18 +161,28 @@ class Scene:
         )
         self.clock = FakeClock()
         self.driver = drive(self.terminal, Bars(price, symbols, minutes))
+        self._settings, self._plugins = settings, plugins or {}
+        self.runner = self._start("session-1", is_on=is_on)
+
+    def _start(self, session: str, *, is_on: bool) -> WholeRunner:
         self.runner = WholeRunner(
             self.terminal,
             self.store,
             self.clock,
-            (strategy,),
-            settings={"news_pause": settings},
-            plugins={"journal": self.journal, **(plugins or {})},
+            (self.strategy,),
+            settings={"news_pause": self._settings},
+            plugins={"journal": self.journal, **self._plugins},
             player=Pacer(self.driver, self.clock, 0.0),
+            session=session,
         )
         self.switch(on=is_on)
         self.runner.begin()
         self.runner.cycle()
+        return self.runner
+
+    def restart(self) -> None:
+        """Start the runner anew, on the same disk and the same terminal."""
+        self._start("session-2", is_on=True)
 
     def switch(self, *, on: bool) -> None:
         """Let the server switch the pause."""

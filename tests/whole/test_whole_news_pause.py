@@ -353,8 +353,9 @@ def test_positions_of_others_are_never_closed(tmp_path: Path) -> None:
     assert foreign == {one.ticket for one in scene.positions}
 
 
+@pytest.mark.parametrize("restarts", [False, True])
 def test_who_was_judged_a_winner_is_not_closed_when_it_falls_later(
-    tmp_path: Path,
+    restarts: bool, tmp_path: Path
 ) -> None:
     """How it stood when the window came decides, over a restart too."""
 
@@ -368,6 +369,11 @@ def test_who_was_judged_a_winner_is_not_closed_when_it_falls_later(
     }
     scene = Scene(settings, strategy=Once, price=turns)
 
+    if restarts:
+        scene.play(until=-5)
+        (position,) = scene.positions
+        assert position.profit < 0
+        scene.restart()
     scene.play()
 
     (position,) = scene.positions

@@ -172,6 +172,7 @@ def test_a_journal_that_breaks_off_is_replayed_as_far_as_it_goes(world, tmp_path
 
     with pytest.raises(BrokenOffError):
         replay(world, tmp_path, cycles + 1)
+    recorder.close("the test is over")
 
     assert len(torn) < len(whole)
     assert [line.text for line in torn] == [line.text for line in whole[: len(torn)]]

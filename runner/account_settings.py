@@ -11,14 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from runner.serde import ConfigErrors, structure_settings
-from runner.settings import (
-    RunnerSettings,
-    SettingsError,
-    Sources,
-    accounts_of,
-    read_sources,
-    structured,
-)
+from runner.settings import RunnerSettings, SettingsError, structured
+from runner.settings_sources import Sources, accounts_of, read_sources
 
 _FOR_ALL = ("accounts", "state_dir", "log_format", "frozen_after")
 """Settings of the supervisor and of what its workers share."""
@@ -45,6 +39,9 @@ def load_each(
     """
     sources = read_sources(flags, environ, config_file)
     accounts = structured({"accounts": accounts_of(sources)}).accounts
+    if not accounts:
+        # Perhaps for a misspelt "accounts": that is what has to be said then.
+        structured(dict(sources.file) | dict(sources.above))
     errors = [error for one in accounts for error in _section_errors(sources, one)]
     if errors:
         raise SettingsError("\n".join(errors))

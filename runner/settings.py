@@ -1,17 +1,15 @@
-"""The runner's own settings: flags, then environment, then a TOML file, then defaults.
+"""The runner's own settings: what there is, with defaults and bounds.
 
-What differs between accounts of one file is in `account_settings`; what the server
-configures is in `core.settings`.
+Where they come from is in `settings_sources`, what differs between accounts of one file
+in `account_settings`; what the server configures is in `core.settings`.
 """
 
 from __future__ import annotations
 
-import os
 import re
-import tomllib
-from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
-from typing import Any, cast
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
 
 import attrs
 from attrs.validators import ge, gt, in_, le, lt, optional
@@ -22,7 +20,6 @@ from runner.core.settings import EMPTY
 from runner.serde import ConfigErrors, structure_settings
 from runner.wire.keys import BOT_HEARTBEAT_TTL
 
-PREFIX = "MT5RUNNER_"
 DEFAULT_STATE_DIR = ".mt5runner"
 _DAY = 86_400.0  # seconds; versions live no longer in Redis
 _YEAR_H = 8_760.0  # hours
@@ -30,18 +27,6 @@ _YEAR_H = 8_760.0  # hours
 
 class SettingsError(Exception):
     """A setting that cannot be used; the message says which, and what to do."""
-
-
-def _parse_speed(text: str) -> float:
-    if text == "max":
-        return 0.0
-    try:
-        speed = float(text)
-    except ValueError:
-        speed = -1.0
-    if not 0 < speed < float("inf"):
-        raise SettingsError(f"speed: expected a number > 0 or 'max', got {text!r}")
-    return speed
 
 
 def _accounts(_: object, attribute: Any, value: tuple[str, ...]) -> None:
@@ -53,6 +38,30 @@ def _accounts(_: object, attribute: Any, value: tuple[str, ...]) -> None:
     if len(set(value)) < len(value):
         # Two workers on one account would both trade it.
         raise ValueError(f"{attribute.name}: name each only once")
+
+
+def _web_address(_: object, attribute: Any, value: str) -> None:
+    try:
+        address = urlsplit(value)
+        has_user = "@" in address.netloc
+        is_good = address.scheme in ("http", "https") and bool(address.hostname)
+    except ValueError:  # such as of a broken IPv6 address
+        has_user = is_good = False
+    if has_user:
+        raise ValueError(
+            f"{attribute.name}: expected an address without user and password, which "
+            "would not be sent; the key is set by MT5RUNNER_API_KEY"
+        )
+    if not is_good:
+        raise ValueError(
+            f"{attribute.name}: expected http://HOST or https://HOST, got {value!r}"
+        )
+
+
+def _timeframe(_: object, attribute: Any, value: str | None) -> None:
+    if value is not None and value not in Timeframe.__members__:
+        known = ", ".join(Timeframe.__members__)
+        raise ValueError(f"{attribute.name}: expected one of {known}")
 
 
 NO_JOURNAL = "off"
@@ -110,7 +119,7 @@ class RunnerSettings:
     """
 
     accounts: tuple[str, ...] = attrs.field(default=(), validator=_accounts)
-    api_url: str = "http://127.0.0.1:8000"
+    api_url: str = attrs.field(default="http://127.0.0.1:8000", validator=_web_address)
     api_key_header: str = "Authorization"
     api_key_prefix: str = "Api-Key"
     redis_url: str | None = None
@@ -129,9 +138,7 @@ class RunnerSettings:
     frozen_after: float = attrs.field(default=120.0, validator=[ge(5), le(_DAY)])
     standby: bool = False
     exit_when_feed_ends: bool = False
-    timeframe: str | None = attrs.field(
-        default=None, validator=optional(in_(Timeframe.__members__))
-    )
+    timeframe: str | None = attrs.field(default=None, validator=_timeframe)
     paper_balance: float = attrs.field(default=10_000.0, validator=gt(0))
     paper_currency: str = "USD"
     paper_leverage: int = attrs.field(default=100, validator=gt(0))
@@ -155,152 +162,6 @@ class RunnerSettings:
     plugins: Mapping[str, Mapping[str, Any]] = EMPTY
 
 
-def _parse_bool(text: str) -> bool:
-    if text.lower() in {"1", "true", "yes"}:
-        return True
-    if text.lower() in {"0", "false", "no", ""}:
-        return False
-    raise SettingsError(f"expected true or false, got {text!r}")
-
-
-def _parse_list(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-_PARSERS: Mapping[str, Callable[[str], Any]] = {
-    "accounts": _parse_list,
-    "plugin_dirs": lambda text: tuple(text.split(os.pathsep)),
-    "speed": _parse_speed,
-    "journal_mb": int,
-    "heartbeat_interval": float,
-    "poll_interval": float,
-    "frozen_after": float,
-    "standby": _parse_bool,
-    "exit_when_feed_ends": _parse_bool,
-    "paper_balance": float,
-    "paper_leverage": int,
-    "mt5_login": int,
-    "paper_terminal": int,
-    "strategy_time_limit": float,
-    "memory_limit_mb": int,
-    "max_config_age_h": float,
-    "enabled_plugins": _parse_list,
-    "disabled_plugins": _parse_list,
-}
-_ONLY_IN_FILE = {"plugins", "symbol_aliases"}
-
-
-def parse_text(name: str, text: str) -> Any:
-    """Read a setting from text, as flags and environment variables carry it.
-
-    Raises:
-        SettingsError: If the text is not of the setting's kind.
-    """
-    parser = _PARSERS.get(name)
-    if parser is None:
-        return text
-    try:
-        return parser(text)
-    except SettingsError as error:
-        raise SettingsError(f"{name}: {error}") from None
-    except ValueError:
-        raise SettingsError(f"{name}: expected a number, got {text!r}") from None
-
-
-def read_dotenv(path: Path) -> dict[str, str]:
-    """Read ``NAME=value`` lines; a missing file has none.
-
-    Raises:
-        SettingsError: If a line is neither that, nor a comment, nor empty.
-    """
-    if not path.is_file():
-        return {}
-    values: dict[str, str] = {}
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
-        text = line.strip().removeprefix("export ")
-        if not text or text.startswith("#"):
-            continue
-        name, separator, value = text.partition("=")
-        if not separator:
-            raise SettingsError(f"{path}:{number}: expected NAME=value, got {line!r}")
-        values[name.strip()] = value.strip().strip("\"'")
-    return values
-
-
-def environment(folder: Path | None = None) -> dict[str, str]:
-    """Return the environment, with the ``.env`` of the working directory below it."""
-    return read_dotenv((folder or Path.cwd()) / ".env") | dict(os.environ)
-
-
-@attrs.frozen(kw_only=True)
-class Sources:
-    """Settings as they were found.
-
-    Attributes:
-        file: What the file says for all accounts.
-        sections: Account id to what the file says for that one.
-        above: Environment and flags, which go before the file.
-    """
-
-    file: Mapping[str, Any]
-    sections: Mapping[str, Mapping[str, Any]]
-    above: Mapping[str, Any]
-
-
-def load(
-    flags: Mapping[str, Any],
-    environ: Mapping[str, str],
-    config_file: str | None = None,
-) -> RunnerSettings:
-    """Put the settings that hold for all accounts together.
-
-    Args:
-        flags: Settings given on the command line, already of their kind.
-        environ: The environment, `.env` included.
-        config_file: A TOML file; None for none.
-
-    Returns:
-        The settings.
-
-    Raises:
-        SettingsError: If anything cannot be used.
-    """
-    sources = read_sources(flags, environ, config_file)
-    values = dict(sources.file) | dict(sources.above)
-    return structured(values | {"accounts": accounts_of(sources)})
-
-
-def read_sources(
-    flags: Mapping[str, Any],
-    environ: Mapping[str, str],
-    config_file: str | None,
-) -> Sources:
-    """Find what flags, environment and file say, as `load` takes them.
-
-    Raises:
-        SettingsError: If one of them cannot be read.
-    """
-    file = _read_toml(Path(config_file)) if config_file else {}
-    sections = _sections(file.pop("account", {}))
-    listed = file.get("accounts")
-    if isinstance(listed, list):
-        for account in sections:
-            if account not in listed:
-                raise SettingsError(
-                    f"settings.account.{account}: not among accounts = {listed}; "
-                    "add it there, or remove the section"
-                )
-    above = dict(_from_environment(environ))
-    above |= {name: value for name, value in flags.items() if value is not None}
-    return Sources(file=file, sections=sections, above=above)
-
-
-def accounts_of(sources: Sources) -> Any:
-    """Return the accounts that run: those named, else those that have a section."""
-    named = sources.above.get("accounts") or sources.file.get("accounts")
-    return named or tuple(sources.sections)
-
-
 def structured(values: Mapping[str, Any]) -> RunnerSettings:
     """Make the settings.
 
@@ -311,70 +172,3 @@ def structured(values: Mapping[str, Any]) -> RunnerSettings:
         return structure_settings(values, RunnerSettings, "settings")
     except ConfigErrors as error:
         raise SettingsError("\n".join(error.errors)) from None
-
-
-def _from_environment(environ: Mapping[str, str]) -> Iterable[tuple[str, Any]]:
-    for field in attrs.fields(RunnerSettings):
-        name = PREFIX + field.name.upper()
-        if field.name not in _ONLY_IN_FILE and name in environ:
-            yield field.name, parse_text(field.name, environ[name])
-    if PREFIX + "REDIS_URL" not in environ and environ.get("REDIS_URL"):
-        yield "redis_url", environ["REDIS_URL"]
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        values = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise SettingsError(f"--config {path}: {error.strerror}") from None
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"--config {path}: {error}") from None
-    for table in (values, *_sections(values.get("account", {})).values()):
-        if "speed" in table:
-            table["speed"] = _parse_speed(str(table["speed"]))
-    return values
-
-
-def _sections(tables: Any) -> dict[str, dict[str, Any]]:
-    if not isinstance(tables, dict):
-        raise SettingsError(
-            f"settings.account: expected a table for each account, as in "
-            f"[account.123456], got {tables!r}"
-        )
-    sections = cast("dict[str, Any]", tables)
-    for account, section in sections.items():
-        if not isinstance(section, dict):
-            raise SettingsError(
-                f"settings.account.{account}: expected a table with that account's "
-                f"settings, got {section!r}"
-            )
-    return sections
-
-
-def secret(name: str, environ: Mapping[str, str], account: str = "") -> str | None:
-    """Read a secret from ``NAME`` or from the file that ``NAME_FILE`` names.
-
-    With several accounts each may have its own: ``NAME_123456`` goes before ``NAME``.
-    A file is read at each call, so that a replaced key is seen.
-
-    Args:
-        name: Environment variable, such as ``MT5RUNNER_API_KEY``.
-        environ: The environment.
-        account: The account id that the server knows; empty for none.
-
-    Returns:
-        The secret, or None if there is none.
-
-    Raises:
-        SettingsError: If the file cannot be read.
-    """
-    for candidate in (f"{name}_{account}", name) if account else (name,):
-        if file := environ.get(f"{candidate}_FILE"):
-            try:
-                return Path(file).read_text("utf-8").strip() or None
-            except OSError as error:
-                problem = f"{candidate}_FILE {file}: {error.strerror}"
-                raise SettingsError(problem) from None
-        if environ.get(candidate):
-            return environ[candidate]
-    return None

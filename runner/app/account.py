@@ -50,7 +50,8 @@ from runner.recorder.ports import (
     through,
 )
 from runner.recorder.recorder import Recorder
-from runner.settings import PREFIX, RunnerSettings, SettingsError, environment, secret
+from runner.settings import RunnerSettings, SettingsError
+from runner.settings_sources import API_KEY, environment, secret
 from runner.strategy import Parameters
 from runner.supervisor import Seat, sign_of_life_file
 
@@ -242,7 +243,7 @@ def _make_link(
     rng = random.SystemRandom().random
     server = ConfigHttp(
         settings.api_url,
-        api_key=lambda: secret(f"{PREFIX}API_KEY", environ, account),
+        api_key=lambda: secret(API_KEY, environ, account),
         header=settings.api_key_header,
         prefix=settings.api_key_prefix,
     )

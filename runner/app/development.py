@@ -14,7 +14,8 @@ import attrs
 from runner.adapters.embedded_redis import EmbeddedRedis
 from runner.app.account import run_account
 from runner.loop.stop import StopRequest
-from runner.settings import PREFIX, RunnerSettings, SettingsError
+from runner.settings import RunnerSettings, SettingsError
+from runner.settings_sources import API_KEY
 from server_stub.redis_link import connect
 from server_stub.seed import DEMO, DEMO_ACCOUNT, DEMO_ADMIN_KEY, DEMO_KEY, plant
 from server_stub.server import StubServer
@@ -71,7 +72,7 @@ def run_development(
         address = stack.enter_context(_server(settings.port, folder, redis_url))
         _introduce(tell, address, redis_url)
         # The demo account's own key goes before any key of a real server's.
-        os.environ[f"{PREFIX}API_KEY_{DEMO_ACCOUNT}"] = DEMO_KEY
+        os.environ[f"{API_KEY}_{DEMO_ACCOUNT}"] = DEMO_KEY
         runner = attrs.evolve(
             settings.runner,
             accounts=(DEMO_ACCOUNT,),

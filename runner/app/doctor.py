@@ -19,7 +19,8 @@ from runner.app.terminal import open_terminal
 from runner.exit_codes import ExitCode
 from runner.host.discovery import discover
 from runner.ports import UnavailableError
-from runner.settings import PREFIX, RunnerSettings, SettingsError, environment, secret
+from runner.settings import RunnerSettings, SettingsError
+from runner.settings_sources import API_KEY, environment, secret
 
 PACKAGES = ("runner", "plugins", "strategies", "server_stub")
 DISTRIBUTION = "mt5-strategy-runner"
@@ -223,7 +224,7 @@ def check_api(settings: RunnerSettings) -> Iterator[Finding]:
         )
     for account in settings.accounts:
         try:
-            key = secret(f"{PREFIX}API_KEY", environment(), account)
+            key = secret(API_KEY, environment(), account)
         except SettingsError as error:
             yield Finding(
                 name="api",
@@ -249,8 +250,8 @@ def _given(key: str | None) -> str | None:
 
 _REMEDIES = {
     0: "start the server, or correct --api-url",
-    401: f"set {PREFIX}API_KEY (or {PREFIX}API_KEY_FILE)",
-    403: f"set {PREFIX}API_KEY to this account's own key",
+    401: f"set {API_KEY} (or {API_KEY}_FILE)",
+    403: f"set {API_KEY} to this account's own key",
     404: "create the account on the server, or correct --account",
 }
 

@@ -16,13 +16,8 @@ from runner.host.watch import Watch
 from runner.plugin import ApiAccess, PluginSettings
 from runner.ports import StateStore
 from runner.serde import ConfigErrors, structure_settings
-from runner.settings import (
-    PREFIX,
-    RunnerSettings,
-    SettingsError,
-    environment,
-    secret,
-)
+from runner.settings import RunnerSettings, SettingsError
+from runner.settings_sources import API_KEY, environment, secret
 from runner.strategy import Parameters
 
 Learn = Callable[[str, Callable[[], Any]], Any]
@@ -99,7 +94,7 @@ def _api(settings: RunnerSettings) -> ApiAccess | None:
     account = settings.accounts[0]
 
     def headers() -> Mapping[str, str]:
-        key = secret(f"{PREFIX}API_KEY", environment(), account)
+        key = secret(API_KEY, environment(), account)
         if not key:
             return {}
         return {settings.api_key_header: f"{settings.api_key_prefix} {key}".strip()}

@@ -24,14 +24,8 @@ from runner.ports import Clock
 from runner.recorder.codec import journal_codec
 from runner.recorder.recorder import Recorder
 from runner.recorder.segments import MEGABYTE, Segments
-from runner.settings import (
-    NO_JOURNAL,
-    PREFIX,
-    RunnerSettings,
-    SettingsError,
-    environment,
-    secret,
-)
+from runner.settings import NO_JOURNAL, RunnerSettings, SettingsError
+from runner.settings_sources import API_KEY, MT5_PASSWORD, environment, secret
 
 RECORDED_SETTINGS = (
     "terminal",
@@ -90,8 +84,8 @@ def how_it_ended(error: BaseException) -> str:
 def _secrets(settings: RunnerSettings, account: str) -> list[str]:
     environ = environment()
     words = [
-        secret(f"{PREFIX}API_KEY", environ, account),
-        secret(f"{PREFIX}MT5_PASSWORD", environ, account),
+        secret(API_KEY, environ, account),
+        secret(MT5_PASSWORD, environ, account),
     ]
     with contextlib.suppress(ValueError):  # of a URL that is none: told elsewhere
         if password := urlsplit(settings.redis_url or "").password:

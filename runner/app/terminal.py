@@ -9,7 +9,8 @@ from runner.adapters.mt5 import MT5Adapter, MT5Settings
 from runner.app.setup import TerminalSetup, server_zone
 from runner.core.market import Timeframe
 from runner.ports import Clock, Login
-from runner.settings import PREFIX, RunnerSettings, SettingsError, environment, secret
+from runner.settings import RunnerSettings, SettingsError
+from runner.settings_sources import MT5_PASSWORD, environment, secret
 
 
 def open_terminal(
@@ -69,7 +70,7 @@ def _open_mt5(
         adapter=adapter,
         login=Login(
             account=login,
-            password=secret(f"{PREFIX}MT5_PASSWORD", environment(), account),
+            password=secret(MT5_PASSWORD, environment(), account),
             server=settings.mt5_server,
             terminal_path=settings.mt5_path,
         ),

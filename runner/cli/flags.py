@@ -14,7 +14,8 @@ def setting(name: str) -> Callable[[str], Any]:
     """Return an argparse type that reads the setting *name* from text."""
 
     def parse(text: str) -> Any:
-        from runner.settings import SettingsError, parse_text
+        from runner.settings import SettingsError
+        from runner.settings_sources import parse_text
 
         try:
             return parse_text(name, text)
@@ -59,7 +60,7 @@ def load_settings(arguments: argparse.Namespace, **more: Any) -> RunnerSettings:
     Returns:
         The settings.
     """
-    from runner.settings import environment, load
+    from runner.settings_sources import environment, load
 
     flags = _flags(arguments) | more
     return load(flags, environment(), getattr(arguments, "config", None))
@@ -78,7 +79,7 @@ def load_account_settings(
         The settings of each account; none where no account is named.
     """
     from runner.account_settings import load_each
-    from runner.settings import environment
+    from runner.settings_sources import environment
 
     flags = _flags(arguments) | more
     return load_each(flags, environment(), getattr(arguments, "config", None))

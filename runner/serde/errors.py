@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 _T = TypeVar("_T")
 _SHOWN = 80
+_USER_IN_URL = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 
 
 class InvalidError(Exception):
@@ -38,11 +40,12 @@ def expected(what: str, value: object) -> InvalidError:
 
 
 def shown(value: object) -> str:
-    """Return *value* as JSON would show it, cut if long."""
+    """Return *value* as JSON would show it, cut if long; no URL shows its password."""
     try:
         text = json.dumps(value, ensure_ascii=False)
     except (TypeError, ValueError):
         text = repr(value)
+    text = _USER_IN_URL.sub("***", text)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 

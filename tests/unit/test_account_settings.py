@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from runner.account_settings import load_each
-from runner.settings import SettingsError, load, secret
+from runner.settings import SettingsError
+from runner.settings_sources import load, secret
 
 TWO_TERMINALS = r"""
 terminal = "mt5"
@@ -217,3 +218,12 @@ def test_each_account_has_its_own_password(tmp_path: Path):
     assert ["of one", "of two", "of all"] == [
         secret("MT5RUNNER_MT5_PASSWORD", environ, account) for account in "123"
     ]
+
+
+def test_a_misspelt_name_is_told_where_no_account_is_named(tmp_path):
+    """It may be the name under which the accounts stand."""
+    file = tmp_path / "runner.toml"
+    file.write_text('acounts = ["1"]\n')
+
+    with pytest.raises(SettingsError, match=r'settings\.acounts: .*did you mean "acc'):
+        load_each({}, {}, str(file))

@@ -9,7 +9,8 @@ import pytest
 from plugins.limits import Limits
 from runner import Bar, Intents, Outcome, Parameters, Strategy
 from runner.app.plugins import load_plugins
-from runner.settings import RunnerSettings, load
+from runner.settings import RunnerSettings
+from runner.settings_sources import load
 from runner.testing import make_plugin
 
 

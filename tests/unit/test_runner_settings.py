@@ -5,7 +5,8 @@ from pathlib import Path
 import attrs
 import pytest
 
-from runner.settings import RunnerSettings, SettingsError, load, read_dotenv, secret
+from runner.settings import RunnerSettings, SettingsError
+from runner.settings_sources import load, read_dotenv, secret
 
 
 def test_defaults_are_paper_on_this_machine():
@@ -52,6 +53,12 @@ def test_redis_url_is_the_seeds_variable_and_ours_goes_before_it():
         ({"MT5RUNNER_SPEED": "fast"}, "speed: expected a number > 0 or 'max'"),
         ({"MT5RUNNER_STANDBY": "maybe"}, "standby: expected true or false"),
         ({"MT5RUNNER_TIMEFRAME": "H5"}, "timeframe: "),
+        ({"MT5RUNNER_TIMEFRAME": "H5"}, r"expected one of M1, .*MN1, got \"H5\"$"),
+        ({"MT5RUNNER_SPEED": "fast"}, "^speed: expected a number > 0"),
+        ({"MT5RUNNER_API_URL": "ftp://host"}, "api_url: expected http://HOST"),
+        ({"MT5RUNNER_API_URL": "http://"}, "api_url: expected http://HOST"),
+        ({"MT5RUNNER_API_URL": "https://[::1"}, "api_url: expected http://HOST"),
+        ({"MT5RUNNER_API_URL": "https://u:p@host"}, "without user and password"),
         ({"MT5RUNNER_ON_RESTART": "close"}, "on_restart: .*adopt.*flatten.*refuse"),
     ],
 )
@@ -77,6 +84,96 @@ def test_a_file_that_is_not_toml_is_named(tmp_path: Path):
 
     with pytest.raises(SettingsError, match=r"runner\.toml: .*line 1"):
         load({}, {}, str(file))
+
+
+@pytest.mark.parametrize(
+    "variable",
+    [
+        "MT5RUNNER_POLL_INTERVALL",
+        "MT5RUNNER_ACCOUNT",
+        "MT5RUNNER_PLUGIN_DIR",
+        "MT5RUNNER_APIKEY",
+        "MT5RUNNER_MT5_PASWORD_FILE",
+    ],
+)
+def test_a_misspelt_variable_is_an_error_with_a_suggestion(variable):
+    """It would be without effect, and nobody would know."""
+    with pytest.raises(SettingsError, match=rf"{variable}: .*did you mean MT5RUNNER_"):
+        load({}, {variable: "1"})
+
+
+def test_a_table_in_the_environment_is_refused():
+    """Plugins' settings stand in the file alone."""
+    with pytest.raises(SettingsError, match=r"MT5RUNNER_PLUGINS: .*--config"):
+        load({}, {"MT5RUNNER_PLUGINS": "limits"})
+
+
+def test_secrets_and_variables_of_others_are_no_misspelt_settings():
+    """A program that is run by us may have names that begin like ours."""
+    environ = {
+        "MT5RUNNER_API_KEY_123456_FILE": "x",
+        "MT5RUNNER_MT5_PASSWORD": "x",
+        "MT5RUNNER_SEED": "x",
+        "OTHER_POLL_INTERVALL": "x",
+    }
+
+    assert load({}, {}) == load({}, environ)
+
+
+def test_no_error_shows_the_password_of_an_address():
+    """It would stand in the log."""
+    with pytest.raises(SettingsError) as raised:
+        load({}, {"MT5RUNNER_API_URL": "ftp://user:hunter2@host"})
+
+    assert "hunter2" not in str(raised.value)
+    assert "ftp://***@host" in str(raised.value)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_files_are_utf_8_with_or_without_a_byte_order_mark(tmp_path: Path, encoding):
+    """Editors of Windows put one there."""
+    toml, dotenv, key = tmp_path / "a.toml", tmp_path / ".env", tmp_path / "key"
+    toml.write_text('state_dir = "é"', encoding)
+    dotenv.write_text("A=é", encoding)
+    key.write_text("hunter2\n", encoding)
+
+    assert "é" == load({}, {}, str(toml)).state_dir
+    assert {"A": "é"} == read_dotenv(dotenv)
+    assert "hunter2" == secret("KEY", {"KEY_FILE": str(key)})
+
+
+def test_a_file_in_another_encoding_is_named(tmp_path: Path):
+    """PowerShell's > writes UTF-16."""
+    file = tmp_path / "any"
+    file.write_text("A=1", "utf-16")
+
+    with pytest.raises(SettingsError, match=r"--config .*any: expected UTF-8"):
+        load({}, {}, str(file))
+    with pytest.raises(SettingsError, match=r"any: expected UTF-8"):
+        read_dotenv(file)
+    with pytest.raises(SettingsError, match=r"^KEY_FILE .*any: expected UTF-8"):
+        secret("KEY", {"KEY_FILE": str(file)})
+
+
+@pytest.mark.parametrize("place", ["", "account.7."])
+def test_a_speed_in_the_file_that_is_none_has_its_place(tmp_path: Path, place):
+    """As any other setting there."""
+    file = tmp_path / "runner.toml"
+    file.write_text(f'{place}speed = "fast"\n')
+
+    with pytest.raises(SettingsError, match=rf"^settings\.{place}speed: expected"):
+        load({}, {}, str(file))
+
+
+def test_a_broken_line_of_dotenv_is_not_shown(tmp_path: Path):
+    """It may be a secret on two lines."""
+    file = tmp_path / ".env"
+    file.write_text("hunter2\n")
+
+    with pytest.raises(SettingsError) as raised:
+        read_dotenv(file)
+
+    assert "hunter2" not in str(raised.value)
 
 
 def test_dotenv_lines_are_read_and_a_broken_one_is_named(tmp_path: Path):

@@ -51,7 +51,7 @@ def read_faults(path: Path) -> Faults:
         FaultFileError: If it cannot be read, or is no plan.
     """
     try:
-        plan: Any = json.loads(path.read_text("utf-8"))
+        plan: Any = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
         raise FaultFileError(f"{path}: {error}") from None
     try:

@@ -212,7 +212,7 @@ def read_symbols(path: Path) -> dict[str, dict[str, Any]]:
         SymbolsError: If it cannot be read; each fault with its path in the file.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
         raise SymbolsError(f"{path}: not readable as JSON: {error}") from error
     try:

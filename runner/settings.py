@@ -58,6 +58,19 @@ def _web_address(_: object, attribute: Any, value: str) -> None:
         )
 
 
+def _redis_address(_: object, attribute: Any, value: str | None) -> None:
+    try:
+        address = urlsplit(value or "redis://")
+        is_good = address.scheme in ("redis", "rediss", "unix")
+        is_good &= address.port != 0  # it raises, if that is no number
+    except ValueError:
+        is_good = False
+    if not is_good:
+        raise ValueError(
+            f"{attribute.name}: expected redis://HOST:PORT/0, rediss:// or unix://"
+        )
+
+
 def _timeframe(_: object, attribute: Any, value: str | None) -> None:
     if value is not None and value not in Timeframe.__members__:
         known = ", ".join(Timeframe.__members__)
@@ -122,7 +135,7 @@ class RunnerSettings:
     api_url: str = attrs.field(default="http://127.0.0.1:8000", validator=_web_address)
     api_key_header: str = "Authorization"
     api_key_prefix: str = "Api-Key"
-    redis_url: str | None = None
+    redis_url: str | None = attrs.field(default=None, validator=_redis_address)
     plugin_dirs: tuple[str, ...] = ()
     terminal: str = attrs.field(default="paper", validator=in_(("paper", "mt5")))
     feed: str = "synthetic"

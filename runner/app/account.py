@@ -102,7 +102,8 @@ def run_account(
         watch.start()
         summary = _run(settings, account, clock, store, stop, seat, watch)
     except _NotReadyError as error:
-        log.error("%s", error)  # noqa: TRY400 - the message says it all
+        level = logging.INFO if error.code is ExitCode.DONE else logging.ERROR
+        log.log(level, "%s", error)
         return error.code
     except PluginError as error:
         log.error("%s", error)  # noqa: TRY400 - the message says it all
@@ -129,8 +130,13 @@ def _open_store(settings: RunnerSettings, account: str) -> SqliteState:
             folder / f"{account}.db",
             survives_power_cut=settings.terminal != "paper",
         )
-    except (OSError, StateError) as error:
-        raise SettingsError(f"state_dir {folder}: {error}") from None
+    except OSError as error:
+        raise SettingsError(
+            f"state_dir {folder}: {error.strerror}; name a folder that can be written "
+            "to: --state-dir DIR"
+        ) from None
+    except StateError as error:
+        raise SettingsError(f"state_dir: {error}") from None
 
 
 def _run(

@@ -14,11 +14,15 @@ import attrs
 
 from runner.adapters.config_http import ConfigHttp
 from runner.adapters.redis_fleet import read_time
+from runner.adapters.state_sqlite import SqliteState
 from runner.adapters.system_clock import SystemClock
+from runner.app.plugins import select_plugins, settings_maker
 from runner.app.terminal import open_terminal
 from runner.exit_codes import ExitCode
-from runner.host.discovery import discover
-from runner.ports import UnavailableError
+from runner.host.discovery import Discovery, discover
+from runner.host.records import PluginError
+from runner.plugin import Plugin
+from runner.ports import StateError, UnavailableError
 from runner.settings import RunnerSettings, SettingsError
 from runner.settings_sources import API_KEY, environment, secret
 
@@ -89,11 +93,12 @@ def _that_differ(
     each: Sequence[RunnerSettings], names: Sequence[str]
 ) -> Iterable[RunnerSettings]:
     """Return the first of all those that have the same under *names*."""
-    first: dict[tuple[Any, ...], RunnerSettings] = {}
+    seen: list[list[Any]] = []
     for settings in each:
-        key = tuple(getattr(settings, name) for name in names)
-        first.setdefault(key, settings)
-    return first.values()
+        values = [getattr(settings, name) for name in names]
+        if values not in seen:
+            seen.append(values)
+            yield settings
 
 
 def check_packages(_settings: RunnerSettings) -> Iterator[Finding]:
@@ -155,9 +160,27 @@ def check_state_dir(settings: RunnerSettings) -> Iterator[Finding]:
     yield Finding(name="state", detail=f"{folder.resolve()} can be written to")
 
 
+def check_state(settings: RunnerSettings) -> Iterator[Finding]:
+    """Open what earlier starts left of each account."""
+    for account in settings.accounts:
+        file = Path(settings.state_dir) / f"{account}.db"
+        if not file.exists():
+            continue
+        try:
+            SqliteState(file).close()
+        except StateError as error:
+            yield Finding(
+                name="state",
+                detail=f"account {account}: {error}",  # and what to do
+                code=ExitCode.USAGE,
+            )
+
+
 def check_plugins(settings: RunnerSettings) -> Iterator[Finding]:
-    """Load every plugin and strategy."""
+    """Load every plugin and strategy, and read the settings of those that run."""
     found = discover([Path(folder) for folder in settings.plugin_dirs])
+    if not any(failure.fatal for failure in found.failures):
+        yield from _check_chosen(settings, found)
     for failure in found.failures:
         yield Finding(
             name="plugins",
@@ -170,6 +193,39 @@ def check_plugins(settings: RunnerSettings) -> Iterator[Finding]:
         name="plugins",
         detail=f"{len(found.plugins)} plugins; strategies: {names}",
     )
+
+
+def _check_chosen(settings: RunnerSettings, found: Discovery) -> Iterator[Finding]:
+    make = settings_maker(settings)
+    try:
+        chosen = select_plugins(settings, found)
+    except PluginError as error:
+        yield Finding(
+            name="plugins",
+            detail=f"{error.plugin}: {error.message}",
+            remedy=error.remedy,
+            code=ExitCode.PLUGIN,
+        )
+        return
+    except SettingsError as error:
+        yield from _settings_findings("plugins", error)
+        return
+    for record in chosen:
+        if isinstance(record.obj, type) and issubclass(record.obj, Plugin):
+            try:
+                make(record.name, record.obj.Settings)
+            except SettingsError as error:
+                yield from _settings_findings("plugins", error)
+
+
+def _settings_findings(name: str, error: SettingsError) -> Iterator[Finding]:
+    for line in str(error).splitlines():
+        yield Finding(
+            name=name,
+            detail=line,
+            remedy="correct it where it is set: see --config",
+            code=ExitCode.USAGE,
+        )
 
 
 def check_redis(settings: RunnerSettings) -> Iterator[Finding]:
@@ -276,15 +332,12 @@ def check_terminal(settings: RunnerSettings) -> Iterator[Finding]:
         terminal = open_terminal(settings, account, SystemClock())
         reading = terminal.connect()
     except (SettingsError, UnavailableError, ValueError) as error:
+        is_setting = isinstance(error, SettingsError)
         yield Finding(
             name="terminal",
             detail=f"{name}: {error}",
-            remedy=(
-                "correct --feed, or the file of --symbols"
-                if settings.terminal == "paper"
-                else "see docs/mt5.md, or run on paper: --terminal paper"
-            ),
-            code=ExitCode.UNREACHABLE,
+            remedy=_terminal_remedy(settings),
+            code=ExitCode.USAGE if is_setting else ExitCode.UNREACHABLE,
         )
         return
     terminal.adapter.close()
@@ -303,9 +356,19 @@ def check_terminal(settings: RunnerSettings) -> Iterator[Finding]:
         )
 
 
+def _terminal_remedy(settings: RunnerSettings) -> str:
+    if settings.terminal == "mt5":
+        return "see docs/mt5.md, or run on paper: --terminal paper"
+    if settings.paper_terminal is not None:
+        port = settings.paper_terminal
+        return f"start it: runner terminal --port {port}; or correct --paper-terminal"
+    return "correct --feed, or the file of --symbols"
+
+
 CHECKS: tuple[Check, ...] = (
     check_packages,
     check_state_dir,
+    check_state,
     check_plugins,
     check_redis,
     check_api,
@@ -315,7 +378,7 @@ CHECKS: tuple[Check, ...] = (
 _LOOKS_AT: Mapping[Check, Sequence[str]] = {
     check_packages: (),
     check_state_dir: ("state_dir",),
-    check_plugins: ("plugin_dirs",),
+    check_plugins: ("plugin_dirs", "enabled_plugins", "disabled_plugins", "plugins"),
     check_redis: ("redis_url",),
 }
 """Settings that a check reads; each of the others reads an account's own."""

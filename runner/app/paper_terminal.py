@@ -62,9 +62,18 @@ def run_paper_terminal(
         log.warning("calls of this terminal fail on purpose, as %s says", faults)
     path = key_file(Path(settings.state_dir))
     try:
-        service = TerminalService(market.terminal, key=make_key(path), port=port)
+        key = make_key(path)
     except OSError as error:
-        raise SettingsError(f"port {port}, key {path}: {error}") from None
+        raise SettingsError(
+            f"state_dir: the key {path} cannot be kept: {error.strerror}; name a "
+            "folder that can be written to: --state-dir DIR"
+        ) from None
+    try:
+        service = TerminalService(market.terminal, key=key, port=port)
+    except OSError as error:
+        raise SettingsError(
+            f"--port {port}: {error.strerror}; name another one, or none for any"
+        ) from None
     tell(
         f"terminal of account {account} on port {service.port}; "
         f"runner start --account {account} --paper-terminal {service.port}"

@@ -10,8 +10,9 @@ from typing import Any
 import attrs
 
 from runner.host.discovery import Discovery, discover
+from runner.host.implementations import did_you_mean
 from runner.host.manager import PluginHost
-from runner.host.records import PluginError
+from runner.host.records import PluginError, PluginRecord
 from runner.host.watch import Watch
 from runner.plugin import ApiAccess, PluginSettings
 from runner.ports import StateStore
@@ -52,25 +53,38 @@ def load_plugins(
     """
     discovery = discover([Path(folder) for folder in settings.plugin_dirs])
     discovery.log_failures()
+    host = PluginHost(watch)
+    host.load(
+        select_plugins(settings, discovery),
+        make_settings=settings_maker(settings),
+        state_for=lambda name: PluginStateIn(store, f"plugin.{name}", learn),
+    )
+    return discovery, host
+
+
+def select_plugins(
+    settings: RunnerSettings, discovery: Discovery
+) -> tuple[PluginRecord, ...]:
+    """Return the plugins that are to run.
+
+    Raises:
+        PluginError: If something enabled could not be loaded.
+        SettingsError: If there are settings for a plugin that does not run.
+    """
     selected = discovery.select(
         enabled=settings.enabled_plugins,
         disabled=settings.disabled_plugins,
         configured=settings.plugins,
     )
-    unknown = set(settings.plugins) - {record.name for record in selected}
-    if unknown:
-        names = ", ".join(sorted(unknown))
-        raise SettingsError(
-            f"settings.plugins: no plugin of this name runs: {names}; "
-            "`runner plugins` lists those that were found"
+    running = {record.name for record in selected}
+    if unknown := sorted(set(settings.plugins) - running):
+        lines = (
+            f"settings.plugins.{name}: no plugin of this name runs; "
+            f"{did_you_mean(name, running) or '`runner plugins` lists what was found'}"
+            for name in unknown
         )
-    host = PluginHost(watch)
-    host.load(
-        selected,
-        make_settings=_settings_maker(settings),
-        state_for=lambda name: PluginStateIn(store, f"plugin.{name}", learn),
-    )
-    return discovery, host
+        raise SettingsError("\n".join(lines))
+    return selected
 
 
 def parameters_finder(
@@ -102,9 +116,13 @@ def _api(settings: RunnerSettings) -> ApiAccess | None:
     return ApiAccess(url=settings.api_url.rstrip("/"), account=account, headers=headers)
 
 
-def _settings_maker(
+def settings_maker(
     settings: RunnerSettings,
 ) -> Callable[[str, type[PluginSettings]], PluginSettings]:
+    """Return a function from a plugin's name and settings class to its settings.
+
+    It raises SettingsError if they cannot be used; every error with its path.
+    """
     given: dict[str, dict[str, Any]] = {
         "heartbeat": {"interval": settings.heartbeat_interval},
         "drawdown": {"server_peak": settings.terminal != "paper"},

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import argparse
 
-from runner.cli.flags import add_common_flags, load_settings, setting
+from runner.cli.flags import (
+    add_config_flag,
+    add_log_flags,
+    add_plugin_flag,
+    add_state_flag,
+    load_settings,
+    port,
+    setting,
+)
 
 HELP = "try everything on this machine: Redis, server, paper account, runner"
 
 _SPEED = 600.0  # ten one-minute bars a second
-
-
-def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port <= 65535:  # noqa: PLR2004 - the range of TCP ports
-        raise ValueError(text)
-    return port
 
 
 def _seconds(text: str) -> float:
@@ -25,13 +26,13 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-_port.__name__, _seconds.__name__ = "port", "number of seconds"
+_seconds.__name__ = "number of seconds"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's flags."""
     parser.add_argument(
-        "--port", type=_port, default=8000, help="of the stub server (default: 8000)"
+        "--port", type=port, default=8000, help="of the stub server (default: 8000)"
     )
     parser.add_argument(
         "--exit-after", type=_seconds, metavar="S", help="stop after S seconds"
@@ -46,7 +47,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--redis-url", metavar="URL", help="use this Redis instead of the embedded one"
     )
-    add_common_flags(parser)
+    add_plugin_flag(parser)
+    add_state_flag(parser)
+    add_config_flag(parser)
+    add_log_flags(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import argparse
 
 from runner.cli.flags import (
-    add_common_flags,
+    add_account_flag,
+    add_config_flag,
+    add_plugin_flag,
     add_server_flags,
+    add_state_flag,
+    add_terminal_flags,
     load_account_settings,
     load_settings,
 )
@@ -17,18 +21,13 @@ HELP = "check everything that a run needs; the remedy beside each failure"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's flags."""
-    parser.add_argument(
-        "--account",
-        action="append",
-        dest="accounts",
-        metavar="ID",
-        help="account id that the server knows (repeatable)",
-    )
+    add_account_flag(parser)
     add_server_flags(parser)
-    parser.add_argument("--terminal", choices=["paper", "mt5"], help="default: paper")
-    parser.add_argument("--feed", metavar="SPEC", help="paper only: the feed to check")
+    add_terminal_flags(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
-    add_common_flags(parser)
+    add_plugin_flag(parser)
+    add_state_flag(parser)
+    add_config_flag(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner.cli.flags import load_settings
+from runner.cli.flags import add_config_flag, add_plugin_flag, load_settings
 from runner.exit_codes import ExitCode
 
 if TYPE_CHECKING:
@@ -23,14 +23,8 @@ _WIDTH = 80
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's flags."""
-    parser.add_argument(
-        "--plugin-dir",
-        action="append",
-        dest="plugin_dirs",
-        metavar="DIR",
-        help="folder with your strategies and plugins (repeatable)",
-    )
-    parser.add_argument("--config", metavar="FILE", help="TOML file with settings")
+    add_plugin_flag(parser)
+    add_config_flag(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.cli.flags import load_settings
+from runner.cli.flags import add_config_flag, add_plugin_flag, load_settings
 from runner.exit_codes import ExitCode
 
 if TYPE_CHECKING:
@@ -27,14 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         help="a journal's folder (its newest run), a run's folder, or a segment",
     )
-    parser.add_argument(
-        "--plugin-dir",
-        action="append",
-        dest="plugin_dirs",
-        metavar="DIR",
-        help="folder with your strategies and plugins (repeatable)",
-    )
-    parser.add_argument("--config", metavar="FILE", help="TOML file with settings")
+    add_plugin_flag(parser)
+    add_config_flag(parser)
     parser.add_argument(
         "-v", "--verbose", action="store_true", help="log what the runner does"
     )

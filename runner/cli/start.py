@@ -6,8 +6,13 @@ import argparse
 import sys
 
 from runner.cli.flags import (
-    add_common_flags,
+    add_account_flag,
+    add_config_flag,
+    add_log_flags,
+    add_plugin_flag,
     add_server_flags,
+    add_state_flag,
+    add_terminal_flags,
     load_account_settings,
     setting,
 )
@@ -18,38 +23,11 @@ HELP = "run an account, live or on paper"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's flags."""
-    parser.add_argument(
-        "--account",
-        action="append",
-        dest="accounts",
-        metavar="ID",
-        help="account id that the server knows (repeatable: one process each)",
+    add_account_flag(
+        parser, "account id that the server knows (repeatable: one process each)"
     )
     add_server_flags(parser)
-    parser.add_argument("--terminal", choices=["paper", "mt5"], help="default: paper")
-    parser.add_argument(
-        "--feed",
-        metavar="SPEC",
-        help="paper only: synthetic[:seed=N] or csv:SYMBOL=FILE[,SYMBOL=FILE]",
-    )
-    parser.add_argument(
-        "--speed",
-        type=setting("speed"),
-        metavar="N|max",
-        help="paper only: market seconds per second (default: 1)",
-    )
-    parser.add_argument(
-        "--paper-terminal",
-        type=setting("paper_terminal"),
-        metavar="PORT",
-        help="paper only: use the terminal that `runner terminal` runs there",
-    )
-    parser.add_argument(
-        "--symbols", metavar="FILE", help="paper only: JSON with symbol rules"
-    )
-    parser.add_argument(
-        "--server-timezone", metavar="ZONE", help="IANA zone of the broker's clock"
-    )
+    add_terminal_flags(parser)
     parser.add_argument(
         "--timeframe", metavar="TF", help="bars for strategies that name none (M1 ...)"
     )
@@ -87,7 +65,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     # What a supervisor tells its worker: account, mark, number of accounts.
     parser.add_argument("--worker", nargs=3, help=argparse.SUPPRESS)
-    add_common_flags(parser)
+    add_plugin_flag(parser)
+    add_state_flag(parser)
+    add_config_flag(parser)
+    add_log_flags(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -6,7 +6,13 @@ import argparse
 import sys
 from typing import Any
 
-from runner.cli.flags import load_settings, setting
+from runner.cli.flags import (
+    add_account_flag,
+    add_config_flag,
+    add_redis_flag,
+    load_settings,
+    setting,
+)
 from runner.exit_codes import ExitCode
 
 HELP = "show the fleet as Redis sees it"
@@ -14,15 +20,9 @@ HELP = "show the fleet as Redis sees it"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's flags."""
-    parser.add_argument(
-        "--account",
-        action="append",
-        dest="accounts",
-        metavar="ID",
-        help="only this account (repeatable)",
-    )
-    parser.add_argument("--redis-url", metavar="URL", help="Redis (default: REDIS_URL)")
-    parser.add_argument("--config", metavar="FILE", help="TOML file with settings")
+    add_account_flag(parser, "only this account (repeatable)")
+    add_redis_flag(parser)
+    add_config_flag(parser)
     parser.add_argument(
         "--watch",
         nargs="?",

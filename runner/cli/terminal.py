@@ -5,7 +5,15 @@ from __future__ import annotations
 import argparse
 import sys
 
-from runner.cli.flags import add_common_flags, load_settings, setting
+from runner.cli.flags import (
+    add_account_flag,
+    add_config_flag,
+    add_log_flags,
+    add_market_flags,
+    add_state_flag,
+    load_settings,
+    port,
+)
 from runner.exit_codes import ExitCode
 
 HELP = "run a paper terminal in a process of its own"
@@ -13,39 +21,21 @@ HELP = "run a paper terminal in a process of its own"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's flags."""
-    parser.add_argument(
-        "--account",
-        action="append",
-        dest="accounts",
-        metavar="ID",
-        help="account id; its number is the terminal's login",
-    )
+    add_account_flag(parser, "account id; its number is the terminal's login")
     parser.add_argument(
         "--port",
-        type=int,
+        type=port,
         default=0,
         metavar="N",
         help="where to listen on this machine (default: any free port)",
     )
-    parser.add_argument(
-        "--feed",
-        metavar="SPEC",
-        help="synthetic[:seed=N] or csv:SYMBOL=FILE[,SYMBOL=FILE]",
-    )
-    parser.add_argument(
-        "--speed",
-        type=setting("speed"),
-        metavar="N|max",
-        help="market seconds per second (default: 1)",
-    )
-    parser.add_argument("--symbols", metavar="FILE", help="JSON with symbol rules")
-    parser.add_argument(
-        "--server-timezone", metavar="ZONE", help="IANA zone of the broker's clock"
-    )
+    add_market_flags(parser)
     parser.add_argument(
         "--faults", metavar="FILE", help="JSON with failures on purpose, for tests"
     )
-    add_common_flags(parser)
+    add_state_flag(parser)
+    add_config_flag(parser)
+    add_log_flags(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

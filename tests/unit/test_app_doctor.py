@@ -7,6 +7,8 @@ from pathlib import Path
 import attrs
 import pytest
 
+from runner.adapters.mt5_simulator.pipe import key_file, make_key
+from runner.adapters.state_sqlite import SqliteState
 from runner.app.doctor import (
     CHECKS,
     Finding,
@@ -14,6 +16,7 @@ from runner.app.doctor import (
     check_packages,
     check_plugins,
     check_redis,
+    check_state,
     check_state_dir,
     check_terminal,
     examine,
@@ -74,6 +77,46 @@ def test_a_broken_plugin_file_is_found_with_its_remedy(tmp_path):
     assert "TrendFollowingBot" in counted.detail
 
 
+@pytest.mark.parametrize(
+    ("changes", "code", "expected"),
+    [
+        ({"enabled_plugins": ("nix",)}, ExitCode.PLUGIN, "nix: no plugin of this name"),
+        ({"disabled_plugins": ("drawdown",)}, ExitCode.PLUGIN, "drawdown: is disabled"),
+        (
+            {"plugins": {"limit": {}}},
+            ExitCode.USAGE,
+            "settings.plugins.limit: no plugin of this name runs; did you mean limits?",
+        ),
+        (
+            {"plugins": {"limits": {"orders": 1}}},
+            ExitCode.USAGE,
+            "plugins.limits.orders: unknown name",
+        ),
+    ],
+)
+def test_what_would_refuse_the_start_for_plugins_is_found(changes, code, expected):
+    """As `runner start` says it, and with its exit code."""
+    settings = attrs.evolve(RunnerSettings(), **changes)
+
+    failed, counted = check_plugins(settings)
+
+    assert (code, True, True) == (failed.code, bool(failed.remedy), counted.is_good)
+    assert expected in failed.detail
+
+
+def test_a_damaged_state_file_is_found(tmp_path):
+    """The start would refuse it; a good one, or none, is not worth a word."""
+    settings = RunnerSettings(accounts=("1", "2", "3"), state_dir=str(tmp_path))
+    SqliteState(tmp_path / "1.db").close()
+    (tmp_path / "2.db").write_text("no database")
+
+    finding = _only(check_state(settings))
+
+    assert ExitCode.USAGE == finding.code
+    assert "account 2: " in finding.detail
+    assert "put a backup in its place" in finding.detail
+
+
 @pytest.mark.redis
 def test_redis_that_answers_lends_its_clock(redis_url):
     """Both findings are good on a machine whose clock is Redis' own."""
@@ -123,8 +166,21 @@ def test_the_paper_terminal_connects_and_a_wrong_feed_is_named(tmp_path):
     missing = f"csv:EURUSD={tmp_path / 'none.csv'}"
     finding = _only(check_terminal(RunnerSettings(accounts=("7",), feed=missing)))
 
-    assert not finding.is_good
+    assert ExitCode.USAGE == finding.code
     assert "none.csv" in finding.detail
+
+
+def test_a_paper_terminal_of_its_own_that_is_away_is_unreachable(tmp_path, free_port):
+    """And the remedy is the command that starts it."""
+    make_key(key_file(tmp_path))
+    settings = RunnerSettings(
+        accounts=("7",), state_dir=str(tmp_path), paper_terminal=free_port
+    )
+
+    finding = _only(check_terminal(settings))
+
+    assert ExitCode.UNREACHABLE == finding.code
+    assert f"runner terminal --port {free_port}" in finding.remedy
 
 
 def test_several_accounts_are_each_checked_and_nothing_twice(tmp_path, free_port):

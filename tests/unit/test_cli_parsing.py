@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 from runner.cli import COMMANDS, build_parser, main
 from runner.exit_codes import ExitCode
+
+PORT = "a port that is taken"
 
 LINES = {
     "dev": "--plugin-dir a --exit-after 5 --speed max --port 0 --redis-url redis://h/0",
@@ -13,10 +17,20 @@ LINES = {
     "--plugin-dir a --plugin-dir b --terminal mt5 --feed synthetic:seed=1 --speed 10 "
     "--state-dir s --heartbeat-interval 3 --poll-interval 4 --log-format json "
     "--standby --exit-when-feed-ends --on-restart refuse",
+    "terminal": "--account 1 --port 0 --feed synthetic:seed=1 --speed 10 --symbols s "
+    "--server-timezone UTC --faults f --state-dir s --config c --log-format json",
     "plugins": "--plugin-dir a --plugin-dir b --json",
-    "doctor": "--account 1 --api-url http://h --json",
+    "doctor": "--account 1 --api-url http://h --json --terminal mt5 --feed synthetic "
+    "--paper-terminal 1 --symbols s --server-timezone UTC",
     "status": "--account 1 --watch --json",
 }
+
+
+@pytest.fixture
+def taken_port():
+    """A port of this machine on which another program listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield str(listener.getsockname()[1])
 
 
 def test_every_command_is_listed_in_the_help(capsys):
@@ -57,6 +71,7 @@ def test_numbers_are_read_as_their_settings_read_them():
         (["start", "--speed", "fast"], "got 'fast'"),
         (["start", "--poll-interval", "x"], "poll_interval: expected a number"),
         (["dev", "--port", "70000"], "invalid port value: '70000'"),
+        (["terminal", "--port", "70000"], "invalid port value: '70000'"),
         (["dev", "--exit-after", "0"], "invalid number of seconds value: '0'"),
         (["start", "--terminal", "mt4"], "invalid choice: 'mt4'"),
     ],
@@ -80,6 +95,8 @@ def test_a_wrong_word_is_refused_with_what_was_expected(words, expected, capsys)
         ),
         (["start", "--account", "../x"], "accounts: expected letters, digits"),
         (["start", "--account", "1", "--heartbeat-interval", "60"], "must be < 60"),
+        (["status", "--redis-url", "host"], "redis_url: expected redis://HOST"),
+        (["terminal", "--account", "1", "--port", PORT], "in use; name another one"),
         (["status"], "runner status: name Redis: --redis-url URL or REDIS_URL"),
         ([], "check everything that a run needs"),
         (
@@ -89,9 +106,10 @@ def test_a_wrong_word_is_refused_with_what_was_expected(words, expected, capsys)
     ],
 )
 def test_a_setting_that_cannot_be_used_is_one_line_and_code_2(
-    words, expected, capsys, monkeypatch, tmp_path
+    words, expected, capsys, monkeypatch, tmp_path, taken_port
 ):
     """Nothing starts; the line says what to do."""
+    words = [taken_port if word is PORT else word for word in words]
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("REDIS_URL", raising=False)
 

@@ -59,6 +59,8 @@ def test_redis_url_is_the_seeds_variable_and_ours_goes_before_it():
         ({"MT5RUNNER_API_URL": "http://"}, "api_url: expected http://HOST"),
         ({"MT5RUNNER_API_URL": "https://[::1"}, "api_url: expected http://HOST"),
         ({"MT5RUNNER_API_URL": "https://u:p@host"}, "without user and password"),
+        ({"REDIS_URL": "localhost:6379"}, "redis_url: expected redis://HOST:PORT/0"),
+        ({"REDIS_URL": "redis://host:x/0"}, "redis_url: expected redis://HOST:PORT/0"),
         ({"MT5RUNNER_ON_RESTART": "close"}, "on_restart: .*adopt.*flatten.*refuse"),
     ],
 )

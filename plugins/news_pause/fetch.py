@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Protocol
+from urllib.parse import urlsplit
 
 import attrs
 import requests
@@ -60,9 +61,18 @@ def get(url: str, headers: Mapping[str, str]) -> Reply:
                 headers={name.lower(): text for name, text in response.headers.items()},
             )
     except (requests.RequestException, OSError, ValueError) as error:
-        return Reply(
-            status=0, detail=f"{type(error).__name__}: {str(error) or 'none'}"[:_SHOWN]
-        )
+        return Reply(status=0, detail=_told(error, url)[:_SHOWN])
+
+
+def _told(error: BaseException, url: str) -> str:
+    """Return what went wrong, without the query of *url*: a key may stand in it."""
+    sent = getattr(getattr(error, "request", None), "url", None) or url
+    while (inner := error.__cause__ or error.__context__) is not None:
+        error = inner  # what the system said, without what libraries wrap around it
+    text = f"{type(error).__name__}: {str(error) or 'none'}"
+    for query in (urlsplit(url).query, urlsplit(sent).query):
+        text = text.replace(query, "***") if query else text
+    return text
 
 
 def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:

@@ -189,7 +189,13 @@ def _run_recorded(
     mark = uuid.uuid4().hex[:12] if seat is None else seat.mark
     session = f"{socket.gethostname()}:{os.getpid()}:{mark}"
     link = _make_link(
-        settings, account, clock, store, session, parameters_finder(discovery)
+        settings,
+        account,
+        clock,
+        store,
+        session,
+        parameters_finder(discovery),
+        hide=(lambda _: None) if recorder is None else recorder.hide,
     )
     alive = SignOfLife(sign_of_life_file(Path(settings.state_dir), account), clock).show
     epoch = _take_lease(settings, link, clock, stop, alive)
@@ -244,12 +250,20 @@ def _make_link(
     store: StateStore,
     session: str,
     find_parameters: Callable[[str], type[Parameters] | None],
+    hide: Callable[[str], None],
 ) -> Link:
     environ = environment()
     rng = random.SystemRandom().random
+
+    def api_key() -> str | None:
+        key = secret(API_KEY, environ, account)
+        if key:
+            hide(key)  # its file may have been replaced since the start
+        return key
+
     server = ConfigHttp(
         settings.api_url,
-        api_key=lambda: secret(API_KEY, environ, account),
+        api_key=api_key,
         header=settings.api_key_header,
         prefix=settings.api_key_prefix,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import inspect
 import platform
@@ -12,7 +11,7 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import attrs
 
@@ -40,6 +39,7 @@ _SECRET_NAME = re.compile(
     r"password|passwd|secret|token|credential|(^|_)key$", re.IGNORECASE
 )
 _USER_IN_URL = re.compile(r"(?<=://)[^/@\s]+@")
+_QUERY_IN_URL = re.compile(r"(://[^?\s]*)\?\S*")  # where keys stand, too
 
 
 def journal_folder(settings: RunnerSettings) -> Path | None:
@@ -87,9 +87,11 @@ def _secrets(settings: RunnerSettings, account: str) -> list[str]:
         secret(API_KEY, environ, account),
         secret(MT5_PASSWORD, environ, account),
     ]
-    with contextlib.suppress(ValueError):  # of a URL that is none: told elsewhere
-        if password := urlsplit(settings.redis_url or "").password:
-            words += [password, unquote(password)]
+    # The settings have seen to it that this is an address.
+    redis = urlsplit(settings.redis_url or "")
+    words += parse_qs(redis.query).get("password", [])
+    if redis.password:
+        words += [redis.password, unquote(redis.password)]
     return [word for word in words if word]
 
 
@@ -178,5 +180,5 @@ def _public(value: Any, path: str, left_out: list[str]) -> Any:
         items = cast("Iterable[Any]", value)
         return [_public(item, path, left_out) for item in items]
     if isinstance(value, str):
-        return _USER_IN_URL.sub("", value)
+        return _QUERY_IN_URL.sub(r"\1", _USER_IN_URL.sub("", value))
     return value if isinstance(value, bool | int | float | None) else str(value)

@@ -59,8 +59,10 @@ class Memory:
         try:
             heartbeat = ServerHeartbeat.from_hash(record["heartbeat"])
             return heartbeat, read_time("at", record["at"])
-        except (WireError, KeyError, TypeError, AttributeError):
-            log.exception("the server heartbeat on disk is damaged and not used")
+        except (WireError, KeyError, TypeError, AttributeError) as error:
+            log.error(  # noqa: TRY400 - the traceback says nothing more
+                "the server heartbeat on disk is damaged and not used: %s", error
+            )
             return None
 
     def keep_server(self, heartbeat: ServerHeartbeat, at: datetime) -> None:
@@ -145,15 +147,15 @@ class Memory:
     def _get(self, key: str) -> Any | None:
         try:
             return self._store.get(_NAMESPACE, key)
-        except StateError:
-            log.exception("%s could not be read", key)
+        except StateError as error:
+            log.error("%s could not be read: %s", key, error)  # noqa: TRY400 - the message says it all
             return None
 
     def _put(self, key: str, value: Any) -> None:
         try:
             self._store.put(_NAMESPACE, key, value)
-        except StateError:
-            log.exception("%s could not be written and is lost at a restart", key)
+        except StateError as error:
+            log.error("%s is lost at a restart: %s", key, error)  # noqa: TRY400 - the message says it all
 
 
 def _last_good(scope: str) -> str:

@@ -76,11 +76,7 @@ class Recorder:
         self._segments = segments
         self._codec = codec
         self._clock = clock
-        self._secrets = [
-            json.dumps(secret)[1:-1]
-            for secret in secrets
-            if len(secret) >= _SHORTEST_SECRET
-        ]
+        self._secrets: tuple[str, ...] = ()
         self._thread = threading.get_ident()
         self._lines: list[str] = []
         self._last: dict[tuple[str, str], str] = {}
@@ -89,6 +85,14 @@ class Recorder:
         self._flush_at = math.inf
         self._has_begun = False
         self.problem = ""
+        for secret in secrets:
+            self.hide(secret)
+
+    def hide(self, secret: str) -> None:
+        """Write *secret* nowhere from now on; usable from any thread."""
+        text = json.dumps(secret)[1:-1]
+        if len(secret) >= _SHORTEST_SECRET and text not in self._secrets:
+            self._secrets = (*self._secrets, text)
 
     def begin(self, header: Callable[[], Mapping[str, Any]]) -> None:
         """Write from now on: the loop starts. Until then lines are only kept.

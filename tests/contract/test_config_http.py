@@ -113,6 +113,18 @@ def test_without_a_key_none_is_sent(
     assert "Authorization" not in api.requests[-1][1]
 
 
+def test_a_key_that_the_server_says_back_is_not_told(
+    api: Any, server: ConfigHttp, keys: dict[str, Any]
+) -> None:
+    """What a server says is logged, and goes into the heartbeat."""
+    keys["key"] = "k-123456"
+    api.answers[TRADE] = api.json({"detail": "k-123456 is unknown"}, status=403)
+
+    fetched = server.trade_config("123456")
+
+    assert (403, "*** is unknown") == (fetched.status, fetched.detail)
+
+
 def test_a_changed_key_is_seen_and_used(
     api: Any, server: ConfigHttp, keys: dict[str, Any]
 ) -> None:

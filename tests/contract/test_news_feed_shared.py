@@ -48,6 +48,17 @@ def test_processes_of_one_machine_make_one_request(tmp_path: Path) -> None:
     assert 1 == len(site.asked)
 
 
+def test_an_address_with_a_key_is_not_told_when_nobody_answers(free_port: int) -> None:
+    """What went wrong goes into the log."""
+    away = get(f"http://127.0.0.1:{free_port}/week?token=hunter 2", {})
+    broken = get("htp://127.0.0.1/week?token=hunter 2", {})
+
+    assert (0, 0) == (away.status, broken.status)
+    assert "refused" in away.detail
+    assert "No connection adapters" in broken.detail
+    assert "hunter" not in away.detail + broken.detail
+
+
 def test_who_dies_after_the_claim_has_asked(tmp_path: Path) -> None:
     """The next one waits two and a half minutes, whatever happens."""
     assert Cache(tmp_path, "u").claim(NOW) is not None

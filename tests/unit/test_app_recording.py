@@ -62,7 +62,7 @@ def test_settings_that_look_like_secrets_are_left_out_and_named(memory_state):
             "feed": {
                 "api_key": "abc",
                 "auth": {"Token": "abc", "retries": 3},
-                "url": "https://me:feed-pass@news.example/",
+                "url": "https://me:feed-pass@news.example/a?token=feed-pass",
                 "paths": [Path("a")],
             }
         },
@@ -73,7 +73,7 @@ def test_settings_that_look_like_secrets_are_left_out_and_named(memory_state):
     assert made["settings"]["plugins"] == {
         "feed": {
             "auth": {"retries": 3},
-            "url": "https://news.example/",
+            "url": "https://news.example/a",
             "paths": ["a"],
         }
     }
@@ -145,3 +145,16 @@ def test_a_journal_whose_header_says_too_little_is_refused(tmp_path):
 def test_a_run_that_an_error_ended_says_which():
     """On one line."""
     assert "ValueError: no such luck" == how_it_ended(ValueError("no such\nluck"))
+
+
+def test_the_password_of_redis_may_stand_behind_a_question_mark(tmp_path, monkeypatch):
+    """The client takes it there, too."""
+    monkeypatch.chdir(tmp_path)
+    url = "redis://host/0?password=word-of-redis"
+    settings = RunnerSettings(redis_url=url, journal=str(tmp_path / "j"))
+    recorder = open_recorder(settings, "7", FakeClock())
+    assert recorder is not None
+    recorder.begin(lambda: {"says": "word-of-redis"})
+    recorder.close("done")
+
+    assert {"says": "***"} == find_run(tmp_path / "j").header

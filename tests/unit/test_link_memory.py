@@ -179,3 +179,4 @@ def test_a_full_disk_stops_nothing(
 
     assert "disk full" in caplog.text
     assert "lost at a restart" in caplog.text
+    assert {None} == {record.exc_info for record in caplog.records}

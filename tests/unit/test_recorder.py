@@ -268,6 +268,15 @@ def test_a_secret_is_never_written_wherever_it_comes_from(tmp_path):
     assert '["end","because of ***"]' == lines[-1]
 
 
+def test_a_secret_that_is_learnt_later_is_never_written_either(tmp_path):
+    """A replaced API key is known when it is first used."""
+    recorder = make(tmp_path)
+    recorder.hide("n3w-key")
+    recorder.close("because of n3w-key")
+
+    assert '["end","because of ***"]' == texts(tmp_path)[-1]
+
+
 # -- nothing stops the loop ------------------------------------------------------------
 class FullDisk(Segments):
     """Segments on a disk that is full after so many writes."""

@@ -102,7 +102,7 @@ def make_market(settings: RunnerSettings, account: str, clock: Clock) -> PaperMa
             start=clock.now() - _WARM_UP * Timeframe.M1.duration,
         )
         terminal = SimulatedTerminal(
-            login=settings.mt5_login or _number(account),
+            login=paper_login(settings, account),
             balance=settings.paper_balance,
             currency=settings.paper_currency,
             leverage=settings.paper_leverage,
@@ -122,9 +122,10 @@ def make_market(settings: RunnerSettings, account: str, clock: Clock) -> PaperMa
     return PaperMarket(terminal, driver, timeframe, zone)
 
 
-def _number(account: str) -> int:
+def paper_login(settings: RunnerSettings, account: str) -> int:
     """Return the paper terminal's login: the account id where that is a number."""
-    return int(account) if account.isdecimal() and int(account) > 0 else 1
+    number = int(account) if account.isdecimal() else 0
+    return settings.mt5_login or number or 1
 
 
 class AtTerminalPrecision:

@@ -12,7 +12,7 @@ from runner.adapters.mt5_simulator.fault_file import FaultFileError, read_faults
 from runner.adapters.mt5_simulator.pipe import key_file, make_key, read_key
 from runner.adapters.mt5_simulator.service import TerminalService
 from runner.adapters.system_clock import SystemClock
-from runner.app.paper import make_market, paper_adapter
+from runner.app.paper import make_market, paper_adapter, paper_login
 from runner.app.setup import TerminalSetup, server_zone
 from runner.core.market import Timeframe
 from runner.exit_codes import ExitCode
@@ -92,12 +92,13 @@ def run_paper_terminal(
 
 
 def open_paper_terminal(
-    settings: RunnerSettings, port: int, clock: Clock
+    settings: RunnerSettings, account: str, port: int, clock: Clock
 ) -> TerminalSetup:
     """Return the way to a terminal that `run_paper_terminal` runs.
 
     Args:
         settings: The folder of the key, aliases and timeframe.
+        account: The account id that it must have been started for.
         port: Where it listens on this machine.
         clock: Wall clock.
 
@@ -118,6 +119,6 @@ def open_paper_terminal(
     terminal: Any = RemoteTerminal(port, key)
     return TerminalSetup(
         adapter=paper_adapter(terminal, server_zone(settings), settings, clock),
-        login=Login(),
+        login=Login(account=paper_login(settings, account)),
         timeframe=Timeframe[settings.timeframe or "H1"],
     )

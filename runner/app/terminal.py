@@ -36,7 +36,8 @@ def open_terminal(
     if settings.paper_terminal is not None:
         from runner.app.paper_terminal import open_paper_terminal  # noqa: PLC0415
 
-        return open_paper_terminal(settings, settings.paper_terminal, clock)
+        port = settings.paper_terminal
+        return open_paper_terminal(settings, account, port, clock)
     from runner.app.paper import open_paper  # noqa: PLC0415
 
     return open_paper(settings, account, clock)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from runner.adapters.mt5_simulator.pipe import key_file, make_key
+from runner.adapters.mt5_simulator.service import TerminalService
 from runner.adapters.mt5_simulator.terminal import SimulatedTerminal
+from runner.app.paper import PAPER_SERVER
 from runner.app.terminal import open_terminal
 from runner.settings import RunnerSettings
 from runner.testing import FakeClock
@@ -49,3 +53,17 @@ def test_path_server_and_password_are_the_account_s_own(monkeypatch):
         login.password,
         login.account,
     )
+
+
+def test_a_paper_terminal_of_another_account_is_refused(tmp_path):
+    """As the real one is: two runners would trade one account."""
+    terminal = SimulatedTerminal(login=7, server=PAPER_SERVER)
+    key = make_key(key_file(tmp_path))
+    with closing(TerminalService(terminal, key=key)) as service:
+        settings = RunnerSettings(state_dir=str(tmp_path), paper_terminal=service.port)
+        mine = open_terminal(settings, "7", FakeClock())
+        assert 7 == mine.connect().login
+        mine.adapter.close()
+
+        with pytest.raises(ValueError, match="Authorization failed"):
+            open_terminal(settings, "8", FakeClock()).connect()

@@ -216,6 +216,8 @@ class Recorder:
             # So that each segment says by itself what came in.
             self._last.clear()
             self._lists.clear()
+            # Of positions that are long closed, too.
+            self._texts = {(): _NO_ARGUMENTS}
 
     def _attempt(
         self, action: Callable[P, T], *args: P.args, **kwargs: P.kwargs

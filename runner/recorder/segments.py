@@ -157,9 +157,14 @@ class Segments:
             is_rest = segment.parent in dropped and segment.parent != self.run
             if total <= room and not is_rest:
                 break
-            self._drop(segment)
             dropped.add(segment.parent)
-            total -= size
+            try:
+                self._drop(segment)
+            except OSError as error:
+                # On Windows a file cannot be removed while another program reads it.
+                log.warning("%s is kept until the next segment: %s", segment, error)
+            else:
+                total -= size
 
     def _drop(self, segment: Path) -> None:
         if segment.parent == self.run and self._is_whole:

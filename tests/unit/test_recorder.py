@@ -26,6 +26,7 @@ from runner.recorder.observer import Observer
 from runner.recorder.ports import (
     LEFT_OUT,
     PORTS,
+    Call,
     calls_of,
     learn_through,
     through,
@@ -377,6 +378,34 @@ def test_the_oldest_runs_are_dropped_whole(tmp_path):
     assert [6, 6] == kept
     assert size < 2 * LIMIT
     assert find_run(tmp_path).folder.name.startswith("2026-03-04T15")
+
+
+def test_a_segment_that_cannot_be_dropped_does_not_end_the_recording(tmp_path, caplog):
+    """On Windows a replay of it in another window keeps it there."""
+    stuck = tmp_path / "2025-01-01T000000.000000Z" / "00001.jsonl.gz"
+    stuck.mkdir(parents=True)
+
+    fill(tmp_path, NOW, 6, LIMIT)
+    fill(tmp_path, NOW + timedelta(hours=1), 20, LIMIT)
+
+    assert stuck.exists()
+    assert "is kept until the next segment" in caplog.text
+    size = sum(file.stat().st_size for file in tmp_path.rglob("*.gz"))
+    assert size < 2 * LIMIT
+    assert runs_of(tmp_path)[-1].name.startswith("2026-03-04T13")
+
+
+def test_what_was_asked_once_is_not_remembered_for_ever(tmp_path):
+    """State of positions is read by ticket, and tickets have no end."""
+    recorder = make(tmp_path, limit=16 * _LEAST)
+    call = Call("store.get", Any, ("namespace", "key"))
+    for number in range(20_008):
+        text = random.Random(number).randbytes(16).hex()
+        recorder.call(call, lambda *_: None, ("strategy", text))
+    recorder.close("done")
+
+    assert 2 == len(segments_of(runs_of(tmp_path)[-1]))
+    assert len(recorder._texts) < 20
 
 
 def test_a_run_beyond_the_bound_loses_its_beginning_and_says_so(tmp_path, caplog):

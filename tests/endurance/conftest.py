@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 
 import pytest
-from whole_runner import MemoryStore, WholeRunner
+from memory_store import MemoryStore
+from whole_runner import WholeRunner
 from worker import Busy, BusyParameters
 
 from runner.adapters.mt5_simulator.terminal import SimulatedTerminal

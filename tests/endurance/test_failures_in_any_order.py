@@ -7,9 +7,10 @@ from typing import Any
 
 from hypothesis import given, note, seed, settings
 from hypothesis import strategies as st
+from memory_store import MemoryStore
 from terminal_process import Waves, drop_comments
 from terminal_truth import ENTRY, agree, check, truth_of
-from whole_runner import MemoryStore, WholeRunner
+from whole_runner import WholeRunner
 from worker import Busy, BusyParameters, settle
 
 from runner.adapters.mt5_simulator.driver import drive

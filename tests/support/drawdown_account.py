@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from whole_runner import MemoryStore, WholeRunner, utc
+from memory_store import MemoryStore
+from whole_runner import WholeRunner, utc
 
 from runner import (
     Denial,

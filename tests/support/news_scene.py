@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from whole_runner import MemoryStore, WholeRunner
+from memory_store import MemoryStore
+from whole_runner import WholeRunner
 
 from runner import (
     Action,

@@ -7,7 +7,6 @@ same store is a restart.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -36,32 +35,6 @@ from runner.testing import make_trade_config
 from runner.wire.commands import Command, CommandAction
 
 BUILT_INS = ("heartbeat", "sizing")
-
-
-class MemoryStore:
-    """What is on disk, in memory; a value comes back as JSON brings it back."""
-
-    def __init__(self) -> None:
-        self.texts: dict[tuple[str, str], str] = {}
-
-    def get(self, namespace: str, key: str) -> Any | None:
-        return json.loads(self.texts.get((namespace, key), "null"))
-
-    def put(self, namespace: str, key: str, value: Any) -> None:
-        self.texts[namespace, key] = json.dumps(value)
-
-    def delete(self, namespace: str, key: str) -> None:
-        self.texts.pop((namespace, key), None)
-
-    def items(self, namespace: str) -> Mapping[str, Any]:
-        return {
-            key: json.loads(text)
-            for (space, key), text in self.texts.items()
-            if space == namespace
-        }
-
-    def close(self) -> None:
-        pass
 
 
 class WholeRunner:

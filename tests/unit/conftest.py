@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import attrs
 import pytest
+from memory_store import MemoryStore
 from scripted_link import ScriptedLink
 
 from runner import (
@@ -47,7 +47,7 @@ from runner.loop.roster import Roster
 from runner.loop.settings import LoopSettings, Player
 from runner.loop.stop import StopRequest
 from runner.loop.view import View
-from runner.ports import Login, StateError, UnavailableError
+from runner.ports import Login, UnavailableError
 from runner.testing import FakeClock, make_account, make_symbol, make_trade_config
 from runner.wire.commands import Command, CommandAction
 from runner.wire.heartbeat import ServerHeartbeat
@@ -84,37 +84,6 @@ class Restless(Eager):
 
     def on_tick(self, tick: Tick) -> Intents:
         return self.sell(tick.symbol, stop_loss=100)
-
-
-class Store:
-    """What is on disk: it survives a loop, and may fail."""
-
-    def __init__(self) -> None:
-        self.texts: dict[tuple[str, str], str] = {}
-        self.is_writable = True
-
-    def get(self, namespace: str, key: str) -> Any | None:
-        return json.loads(self.texts.get((namespace, key), "null"))
-
-    def put(self, namespace: str, key: str, value: Any) -> None:
-        if not self.is_writable:
-            raise StateError("disk full")
-        self.texts[namespace, key] = json.dumps(value)
-
-    def delete(self, namespace: str, key: str) -> None:
-        if not self.is_writable:
-            raise StateError("disk full")
-        self.texts.pop((namespace, key), None)
-
-    def items(self, namespace: str) -> Mapping[str, Any]:
-        return {
-            key: json.loads(text)
-            for (space, key), text in self.texts.items()
-            if space == namespace
-        }
-
-    def close(self) -> None:
-        pass
 
 
 class Terminal:
@@ -319,7 +288,7 @@ class World:
 
     def __init__(self) -> None:
         self.clock = FakeClock(WALL)
-        self.store, self.terminal = Store(), Terminal()
+        self.store, self.terminal = MemoryStore(), Terminal()
         self.classes: dict[str, type[Strategy]] = {
             cls.__name__: cls for cls in self.CLASSES
         }

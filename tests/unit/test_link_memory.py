@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from memory_store import MemoryStore
 
 from runner.core.command_flow import CommandFlow
 from runner.link.memory import Memory
@@ -18,49 +18,19 @@ from runner.wire.heartbeat import ServerHeartbeat
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
 
-class Store:
-    """Values in memory, which may be unreadable or unwritable."""
-
-    def __init__(self) -> None:
-        self.values: dict[tuple[str, str], Any] = {}
-        self.is_broken = False
-
-    def get(self, namespace: str, key: str) -> Any | None:
-        self._check()
-        return self.values.get((namespace, key))
-
-    def put(self, namespace: str, key: str, value: Any) -> None:
-        self._check()
-        self.values[namespace, key] = value
-
-    def delete(self, namespace: str, key: str) -> None:
-        self.values.pop((namespace, key), None)
-
-    def items(self, namespace: str) -> Mapping[str, Any]:
-        return {
-            key: value for (at, key), value in self.values.items() if at == namespace
-        }
-
-    def close(self) -> None:
-        """Nothing to close."""
-
-    def _check(self) -> None:
-        if self.is_broken:
-            raise StateError("disk full")
-
-
 @pytest.fixture
-def store() -> Store:
+def store() -> MemoryStore:
     """An empty store."""
-    return Store()
+    return MemoryStore()
 
 
-def damage(store: Store, key: str) -> None:
+def damage(store: MemoryStore, key: str) -> None:
     """Change one kept body without its checksum."""
-    store.values["link", key]["body"] = {"version": 99}
+    kept: Any = store.get("link", key)
+    store.put("link", key, kept | {"body": {"version": 99}})
 
 
-def test_two_generations_are_kept(store: Store) -> None:
+def test_two_generations_are_kept(store: MemoryStore) -> None:
     """The config before the last applied one is the second choice."""
     memory = Memory(store)
     for version in (1, 2, 3):
@@ -69,7 +39,7 @@ def test_two_generations_are_kept(store: Store) -> None:
     assert [3, 2] == [kept.body["version"] for kept in Memory(store).kept("trade")]
 
 
-def test_the_same_config_again_is_no_generation(store: Store) -> None:
+def test_the_same_config_again_is_no_generation(store: MemoryStore) -> None:
     """Applying the same body twice does not push the older one out."""
     memory = Memory(store)
     for hour, version in enumerate((1, 2, 2)):
@@ -78,7 +48,7 @@ def test_the_same_config_again_is_no_generation(store: Store) -> None:
     assert [2, 1] == [kept.body["version"] for kept in memory.kept("trade")]
 
 
-def test_lkg_corrupt(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+def test_lkg_corrupt(store: MemoryStore, caplog: pytest.LogCaptureFixture) -> None:
     """Scenario lkg-corrupt: a damaged one is named and passed over."""
     memory = Memory(store)
     memory.keep("trade", {"version": 1}, NOW)
@@ -92,14 +62,14 @@ def test_lkg_corrupt(store: Store, caplog: pytest.LogCaptureFixture) -> None:
 @pytest.mark.parametrize(
     "record", [{}, [], "x", {"body": {}}, {"body": {}, "sha256": "", "saved_at": "x"}]
 )
-def test_any_damage_is_survived(store: Store, record: Any) -> None:
+def test_any_damage_is_survived(store: MemoryStore, record: Any) -> None:
     """Whatever stands in the record, nothing is used and nothing breaks."""
     store.put("link", "last_good:trade", record)
 
     assert [] == list(Memory(store).kept("trade"))
 
 
-def test_scopes_do_not_mix(store: Store) -> None:
+def test_scopes_do_not_mix(store: MemoryStore) -> None:
     """Each config is kept for itself."""
     memory = Memory(store)
     memory.keep("strategy:1", {"version": 1}, NOW)
@@ -108,7 +78,7 @@ def test_scopes_do_not_mix(store: Store) -> None:
     assert [] == list(memory.kept("trade"))
 
 
-def test_a_confirmation_makes_it_younger(store: Store) -> None:
+def test_a_confirmation_makes_it_younger(store: MemoryStore) -> None:
     """The age shown is since the server last vouched, not since it was applied."""
     memory = Memory(store)
     memory.keep("trade", {"version": 1}, NOW)
@@ -119,16 +89,16 @@ def test_a_confirmation_makes_it_younger(store: Store) -> None:
     assert NOW + timedelta(hours=5) == kept.vouched_at
 
 
-def test_confirmations_are_not_written_all_the_time(store: Store) -> None:
+def test_confirmations_are_not_written_all_the_time(store: MemoryStore) -> None:
     """A look every 30 seconds must not wear the disk out."""
     memory = Memory(store)
     for seconds in range(0, 600, 30):
         memory.confirm("trade", NOW + timedelta(seconds=seconds))
 
-    assert "2026-01-05T12:05:00Z" == store.values["link", "confirmed:trade"]
+    assert "2026-01-05T12:05:00Z" == store.get("link", "confirmed:trade")
 
 
-def test_commands_and_heartbeat_come_back(store: Store) -> None:
+def test_commands_and_heartbeat_come_back(store: MemoryStore) -> None:
     """Scenario estop-bot-offline: a latched stop outlives the process."""
     stop = Command(
         action=CommandAction.EMERGENCY_STOP, seq=5, issued_at=NOW, reason="x"
@@ -142,14 +112,14 @@ def test_commands_and_heartbeat_come_back(store: Store) -> None:
     assert (heartbeat, NOW) == Memory(store).server()
 
 
-def test_nothing_is_known_at_first(store: Store) -> None:
+def test_nothing_is_known_at_first(store: MemoryStore) -> None:
     """A fresh state directory holds no command and no heartbeat."""
     assert CommandFlow() == Memory(store).commands()
     assert Memory(store).server() is None
 
 
 @pytest.mark.parametrize("record", [{}, "x", {"account": {"action": "GO"}, "fleet": 1}])
-def test_damaged_commands_refuse_to_start(store: Store, record: Any) -> None:
+def test_damaged_commands_refuse_to_start(store: MemoryStore, record: Any) -> None:
     """Whether a stop is latched must be known before anything trades."""
     store.put("link", "commands", record)
 
@@ -159,7 +129,7 @@ def test_damaged_commands_refuse_to_start(store: Store, record: Any) -> None:
 
 @pytest.mark.parametrize("record", [{}, "x", {"heartbeat": {"dd_blocked": "?"}}])
 def test_a_damaged_heartbeat_is_passed_over(
-    store: Store, record: Any, caplog: pytest.LogCaptureFixture
+    store: MemoryStore, record: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The server says it again soon; the damage is named."""
     store.put("link", "server_heartbeat", record)
@@ -169,10 +139,10 @@ def test_a_damaged_heartbeat_is_passed_over(
 
 
 def test_a_full_disk_stops_nothing(
-    store: Store, caplog: pytest.LogCaptureFixture
+    store: MemoryStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A stop that cannot be written down is obeyed all the same, and it is said."""
-    store.is_broken = True
+    store.is_readable = store.is_writable = False
     with caplog.at_level(logging.ERROR):
         Memory(store).keep_commands(CommandFlow())
         Memory(store).keep("trade", {}, NOW)

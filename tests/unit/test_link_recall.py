@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 import pytest
-from whole_runner import MemoryStore
+from memory_store import MemoryStore
 
 from runner import Parameters
 from runner.link import Link

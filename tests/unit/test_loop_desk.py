@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
+from memory_store import MemoryStore
 
 from runner import (
     Account,
@@ -53,32 +53,6 @@ class ManualClock:
         self.time += timedelta(seconds=seconds)
 
 
-class MemoryStore:
-    """A store that survives the desk, as a disk survives a process."""
-
-    def __init__(self) -> None:
-        self.values: dict[tuple[str, str], Any] = {}
-
-    def get(self, namespace: str, key: str) -> Any | None:
-        return self.values.get((namespace, key))
-
-    def put(self, namespace: str, key: str, value: Any) -> None:
-        self.values[namespace, key] = value
-
-    def delete(self, namespace: str, key: str) -> None:
-        self.values.pop((namespace, key), None)
-
-    def items(self, namespace: str) -> Mapping[str, Any]:
-        return {
-            key: value
-            for (space, key), value in self.values.items()
-            if space == namespace
-        }
-
-    def close(self) -> None:
-        pass
-
-
 class ScriptedBroker:
     """Executes at once; a script says which answers get lost."""
 
@@ -118,7 +92,7 @@ class ScriptedBroker:
 
     def send(self, request: OrderRequest) -> OrderResult:
         self.sent.append(request)
-        self.stored_before_sent.append(("orders", request.token) in self.store.values)
+        self.stored_before_sent.append(("orders", request.token) in self.store.texts)
         if self.swallow:
             return OrderResult(token=request.token, outcome=Outcome.UNKNOWN)
         result = self._execute(request)
@@ -204,7 +178,7 @@ def test_an_order_is_on_disk_before_it_is_sent_and_forgotten_after_its_answer(ma
     made.open()
 
     assert [True] == made.broker.stored_before_sent
-    assert {} == made.store.values
+    assert {} == made.store.texts
     assert [Outcome.FILLED] == made.listener.results
 
 
@@ -220,7 +194,7 @@ def test_a_lost_reply_of_an_executed_order_is_found_and_nothing_is_sent_twice(ma
     assert not made.is_unresolved()
     assert 1 == len(made.broker.sent)
     assert [Outcome.UNKNOWN, Outcome.FILLED] == made.listener.results
-    assert {} == made.store.values
+    assert {} == made.store.texts
 
 
 def test_an_order_that_never_arrived_is_given_up_after_the_search(made):
@@ -353,16 +327,10 @@ def test_a_removal_in_doubt_does_not_hold_the_close_of_its_position(made):
     assert {} == made.broker.open
 
 
-class FullStore(MemoryStore):
-    """A disk that takes nothing any more."""
-
-    def put(self, namespace: str, key: str, value: Any) -> None:
-        raise StateError("disk full")
-
-
 def test_a_full_disk_stops_openings_and_lets_exits_pass():
     """What opens must be on disk first; a close names its position and harms nobody."""
-    store = FullStore()
+    store = MemoryStore()
+    store.is_writable = False
     made = Desk(store, ScriptedBroker(store))
     made.open()
     assert [] == made.broker.sent

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from whole_runner import MemoryStore, WholeRunner, utc
+from memory_store import MemoryStore
+from whole_runner import WholeRunner, utc
 
 from runner import Deny, Intents, Parameters, Strategy, Tick, TradingState, hookimpl
 from runner.adapters.mt5_simulator.faults import FillPart, Refuse, Schedule

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import attrs
+from memory_store import MemoryStore
 from recorded_loops import Bodies
-from whole_runner import MemoryStore, WholeRunner
+from whole_runner import WholeRunner
 
 from runner import Bar, Intents, Outcome, Parameters, Strategy, Timeframe
 from runner.adapters.feeds.synthetic import SyntheticFeed

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from whole_runner import MemoryStore, WholeRunner, utc
+from memory_store import MemoryStore
+from whole_runner import WholeRunner, utc
 
 from runner import Bar, Intents, Strategy, Tick
 from runner.adapters.mt5_simulator import faults

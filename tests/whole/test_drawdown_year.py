@@ -16,7 +16,8 @@ from typing import Any
 
 import attrs
 import pytest
-from whole_runner import MemoryStore, WholeRunner
+from memory_store import MemoryStore
+from whole_runner import WholeRunner
 
 from plugins.drawdown.rules import PRESETS
 from runner import Bar, Intents, Parameters, Strategy, Timeframe

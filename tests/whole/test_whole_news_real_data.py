@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from memory_store import MemoryStore
 from news_scene import Always, Journal
-from whole_runner import MemoryStore, WholeRunner
+from whole_runner import WholeRunner
 
 from runner import Action, Bar, Intents, Parameters, Timeframe
 from runner.adapters.feeds.spec import open_feed, parse_spec

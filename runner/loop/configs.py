@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Any
 
 import attrs
 
@@ -268,12 +269,16 @@ def _origin(staged: TradeConfigStaged | StrategyConfigStaged) -> str:
     return f" (last known good, saved {staged.saved_at})"
 
 
-def _differences(old: TradeConfig | None, new: TradeConfig) -> list[str]:
-    if old is None:
-        return []
+def _differences(old: Any, new: Any, place: str = "") -> list[str]:
+    """Return what differs between two configs, one line each with its place."""
     lines: list[str] = []
-    for field in attrs.fields(TradeConfig):
+    for field in attrs.fields(type(new)) if old is not None else ():
+        name = f"{place}{field.name}"
         was, becomes = getattr(old, field.name), getattr(new, field.name)
-        if field.name != "version" and was != becomes:
-            lines.append(f"{field.name}: {was!r} -> {becomes!r}")
+        if name == "version" or was == becomes:
+            continue
+        if was is not None and attrs.has(type(becomes)):
+            lines += _differences(was, becomes, f"{name}.")
+        else:
+            lines.append(f"{name}: {was!r} -> {becomes!r}")
     return lines

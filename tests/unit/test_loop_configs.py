@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
+import attrs
 import pytest
 
 from runner import Deny, hookimpl
 from runner.core.identity import magic_number
 from runner.link import ConfigConfirmed, ConfigMissing, ConfigRefused
+from runner.testing import make_trade_config
 
 
 def _applied(world: Any) -> list[int]:
@@ -49,6 +52,21 @@ def test_a_restart_only_change_refuses_the_version_whole(world, eager):
     assert ("refused", "strategy:1", 2) == world.link.done[-1]
     assert {"EURUSD": eager()} == dict(world.roster.members[1].context.parameters)
     assert "$.parameters_by_symbol.EURUSD.fixed" in world.configs.errors[0]
+
+
+def test_the_log_says_what_a_trade_config_changed_and_nothing_else(world, caplog):
+    """The place and both values of a member, not the whole of what it stands in."""
+    world.begin()
+    settings = attrs.evolve(make_trade_config().trade_config, lot_size=0.03)
+    with caplog.at_level(logging.INFO, "mt5runner.config"):
+        world.trade(2, trade_config=settings, dd_block_reason="why")
+        world.cycle()
+
+    (line,) = [one for one in caplog.messages if one.startswith("trade config 2")]
+    assert (
+        "trade config 2 applied: dd_block_reason: None -> 'why', "
+        "trade_config.lot_size: 0.1 -> 0.03"
+    ) == line
 
 
 def test_a_flat_only_change_waits_and_a_newer_version_takes_its_place(world, eager):

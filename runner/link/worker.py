@@ -8,11 +8,12 @@ from collections.abc import Callable, Collection, Mapping
 
 import attrs
 
-from runner.core.config_flow import Backoff, Trouble
+from runner.core.config_flow import Trouble
 from runner.link.commands import Commands
 from runner.link.events import LinkEvent
 from runner.link.kinds import Ask, strategy_kind, trade_kind
 from runner.link.lease import Lease
+from runner.link.looks import Looks
 from runner.link.memory import Memory
 from runner.link.scope import Bench, Scope
 from runner.link.server import ServerWords
@@ -109,14 +110,7 @@ class Worker:
         )
         self._config_acks: dict[str, str] = {}
         self._beat: tuple[Mapping[str, str], float] | None = None
-        # When to look at Redis: because somebody waits for it, or as a matter of
-        # course; and not before, while Redis is away.
-        self._look_at = -_NEVER if control is not None else _NEVER
-        self._poll_at = _NEVER
-        self._not_before = -_NEVER
-        self._backoff = Backoff(timing.redis)
-        self._lost_at: float | None = None
-        self._looked_at = -_NEVER
+        self._looks = Looks(clock=clock, timing=timing, draw=random)
         self._claimed_at = -_NEVER
 
     # -- from the loop -----------------------------------------------------------------
@@ -177,8 +171,7 @@ class Worker:
 
     def look(self, delay: float = 0.0) -> None:
         """Look at Redis *delay* seconds from now, if not before."""
-        if self._control is not None:
-            self._look_at = min(self._look_at, self._clock.monotonic() + delay)
+        self._looks.want(delay)
 
     def wake_up(self, message: WakeUp) -> None:
         """Take a wake-up."""
@@ -208,7 +201,7 @@ class Worker:
     @property
     def is_redis_up(self) -> bool:
         """Whether the last look at Redis succeeded."""
-        return self._control is not None and self._lost_at is None
+        return self._control is not None and self._looks.is_up
 
     @property
     def picture(self) -> Picture:
@@ -216,7 +209,7 @@ class Worker:
         flows = [scope.flow for scope in self._scopes.values()]
         return Picture(
             is_redis_up=self.is_redis_up,
-            looked_at=self._looked_at,
+            looked_at=self._looks.looked_at,
             is_settled=not any(
                 flow.fetching and flow.trouble is Trouble.NONE for flow in flows
             ),
@@ -258,17 +251,12 @@ class Worker:
     def _next_look(self) -> float:
         if self._control is None:
             return _NEVER
-        renew_at = _NEVER
-        if self._lease.is_used:
-            renew_at = self._looked_at + self._timing.renew
-        due = min(self._look_at, self._poll_at, renew_at)
-        return max(due, self._not_before)
+        return self._looks.due_at(with_lease=self._lease.is_used)
 
     def _look(self, *, first: bool = False) -> None:
         if self._control is None:
             return
-        now = self._clock.monotonic()
-        self._look_at = _NEVER
+        begun_at = self._looks.begin()
         exchange = self._exchange()
         beat = self._beat
         try:
@@ -278,10 +266,11 @@ class Worker:
             return
         if exchange.heartbeat is not None and self._beat is beat:
             self._beat = None
-        self._find_redis(now)
-        poll = self._timing.config.poll
-        self._poll_at = now + poll * (0.9 + 0.2 * self.draw())
-        self._see(view, now)
+        away = self._looks.succeed(begun_at)
+        if away is not None:
+            log.info("Redis is back after %.0f s", away)
+        self._commands.rest()
+        self._see(view, begun_at)
 
     def _exchange(self) -> Exchange:
         # Perhaps another runner's account: reading is free, writing would say wrong
@@ -304,12 +293,7 @@ class Worker:
         )
 
     def _lose_redis(self, reason: str, *, first: bool = False) -> None:
-        now = self._clock.monotonic()
-        self._backoff = self._backoff.failed(self._timing.redis)
-        self._not_before = now + self._backoff.delay(self.draw())
-        self._look_at = -_NEVER
-        if self._lost_at is None:
-            self._lost_at = now
+        if self._looks.fail():
             poll = self._timing.config.poll
             log.warning(
                 "Redis is away (%s): trading goes on, the API is asked every %g s",
@@ -323,15 +307,6 @@ class Worker:
                 self._commands.ask()
         for scope in list(self._scopes.values()):
             scope.lose_key()
-
-    def _find_redis(self, now: float) -> None:
-        self._looked_at = now
-        self._backoff = Backoff(self._timing.redis)
-        self._not_before = -_NEVER
-        self._commands.rest()
-        if self._lost_at is not None:
-            log.info("Redis is back after %.0f s", now - self._lost_at)
-            self._lost_at = None
 
     # -- what was seen -----------------------------------------------------------------
     def _see(self, view: ServerView, asked_at: float) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
+import os
 import sys
 from collections.abc import Sequence
 from typing import Protocol, cast
@@ -73,11 +75,33 @@ def main(argv: Sequence[str] | None = None) -> int:
     # After parsing, so that --help does not wait for it.
     from runner.settings import SettingsError
 
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Names and reasons may have letters that a console of Windows lacks.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code: int = arguments.run(arguments)
+        sys.stdout.flush()
+    except OSError:
+        if _is_read():
+            raise
+        return ExitCode.DONE
     except SettingsError as error:
         print(f"runner {arguments.command}: {error}", file=sys.stderr)
         return ExitCode.USAGE
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     return code
+
+
+def _is_read() -> bool:
+    """Say whether anybody still takes what is printed; if not, drop what is left.
+
+    Such as ``runner plugins | head -1``, whose reader has what it wants.
+    """
+    try:
+        print(flush=True)  # an empty text would not tell
+    except OSError:
+        # Or the interpreter would stumble over the rest when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return False
+    return True

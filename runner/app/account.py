@@ -14,11 +14,13 @@ from pathlib import Path
 
 from runner import __version__
 from runner.adapters.config_http import ConfigHttp
+from runner.adapters.lock_file import LockFile
 from runner.adapters.process_memory import resident_bytes
 from runner.adapters.redis_control import RedisControl
 from runner.adapters.state_sqlite import SqliteState
 from runner.adapters.system_clock import SystemClock
 from runner.app.alive import SignOfLife
+from runner.app.owning import NotReadyError, take_lease, take_state, wait
 from runner.app.plugins import load_plugins, parameters_finder
 from runner.app.recording import header, how_it_ended, open_recorder
 from runner.app.setup import TerminalSetup
@@ -37,7 +39,6 @@ from runner.loop.stop import StopRequest
 from runner.loop.summary import Summary
 from runner.ports import (
     Clock,
-    LeaseHolder,
     StateError,
     StateStore,
     UnavailableError,
@@ -57,17 +58,8 @@ from runner.supervisor import Seat, sign_of_life_file
 
 log = logging.getLogger("mt5runner.app")
 
+
 _CONNECT_EVERY = 5.0  # seconds between tries to reach the terminal at the start
-_LOOK_EVERY = 0.2  # seconds between two looks at the wish to stop
-_STANDBY_EVERY = 5.0  # seconds between tries to take the lease
-
-
-class _NotReadyError(Exception):
-    """Something needed for the start is not to be had."""
-
-    def __init__(self, code: ExitCode, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 def run_account(
@@ -94,14 +86,18 @@ def run_account(
     account = settings.accounts[0]
     set_up(settings.log_format, account, verbose=verbose)
     clock = SystemClock()
+    folder = Path(settings.state_dir)
+    lock = LockFile(folder / f"{account}.lock")
+    alive = SignOfLife(sign_of_life_file(folder, account), clock).show
     store: SqliteState | None = None
     watch = Watch(settings.strategy_time_limit)
     began = clock.monotonic()
     try:
+        take_state(settings, lock, clock, stop, alive)
         store = _open_store(settings, account)
         watch.start()
-        summary = _run(settings, account, clock, store, stop, seat, watch)
-    except _NotReadyError as error:
+        summary = _run(settings, account, clock, store, stop, seat, watch, alive)
+    except NotReadyError as error:
         level = logging.INFO if error.code is ExitCode.DONE else logging.ERROR
         log.log(level, "%s", error)
         return error.code
@@ -115,6 +111,7 @@ def run_account(
         watch.stop()
         if store is not None:
             store.close()
+        lock.release()
     _tell(summary, clock.monotonic() - began)
     if summary.error:
         log.error("%s", summary.error)
@@ -123,18 +120,11 @@ def run_account(
 
 
 def _open_store(settings: RunnerSettings, account: str) -> SqliteState:
-    folder = Path(settings.state_dir)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         return SqliteState(
-            folder / f"{account}.db",
+            Path(settings.state_dir) / f"{account}.db",
             survives_power_cut=settings.terminal != "paper",
         )
-    except OSError as error:
-        raise SettingsError(
-            f"state_dir {folder}: {error.strerror}; name a folder that can be written "
-            "to: --state-dir DIR"
-        ) from None
     except StateError as error:
         raise SettingsError(f"state_dir: {error}") from None
 
@@ -147,12 +137,13 @@ def _run(
     stop: StopRequest,
     seat: Seat | None,
     watch: Watch,
+    alive: Callable[[], None],
 ) -> Summary:
     recorder = open_recorder(settings, account, clock)
     ended = ""
     try:
         summary = _run_recorded(
-            settings, account, clock, store, stop, seat, watch, recorder
+            settings, account, clock, store, stop, seat, watch, alive, recorder
         )
         ended = summary.reason
     except BaseException as error:
@@ -172,6 +163,7 @@ def _run_recorded(
     stop: StopRequest,
     seat: Seat | None,
     watch: Watch,
+    alive: Callable[[], None],
     recorder: Recorder | None,
 ) -> Summary:
     if recorder is None:
@@ -197,8 +189,7 @@ def _run_recorded(
         parameters_finder(discovery),
         hide=(lambda _: None) if recorder is None else recorder.hide,
     )
-    alive = SignOfLife(sign_of_life_file(Path(settings.state_dir), account), clock).show
-    epoch = _take_lease(settings, link, clock, stop, alive)
+    epoch = take_lease(settings, link, clock, stop, alive)
     try:
         take_over(watch, in_flight_file(Path(settings.state_dir), account), store)
         _connect(terminal, clock, stop, alive)
@@ -287,36 +278,6 @@ def _make_link(
     )
 
 
-def _take_lease(
-    settings: RunnerSettings,
-    link: Link,
-    clock: Clock,
-    stop: StopRequest,
-    alive: Callable[[], None],
-) -> int | None:
-    """Own the account, or say who does; without Redis nobody can be asked."""
-    told = False
-    while True:
-        try:
-            answer = link.acquire_lease()
-        except UnavailableError as error:
-            log.warning("nobody can be asked who owns the account: %s", error)
-            return None
-        if not isinstance(answer, LeaseHolder):
-            return answer  # None where Redis grants no leases
-        holder = f"{answer.host}, pid {answer.pid}" if answer.host else answer.session
-        if not settings.standby:
-            raise _NotReadyError(
-                ExitCode.OWNED,
-                f"account {settings.accounts[0]} is owned by another runner "
-                f"({holder}); stop that one, or wait for it with --standby",
-            )
-        if not told:
-            log.info("standing by: the account is owned by %s", holder)
-            told = True
-        _wait(clock, _STANDBY_EVERY, stop, alive)
-
-
 def _connect(
     terminal: TerminalSetup, clock: Clock, stop: StopRequest, alive: Callable[[], None]
 ) -> Account:
@@ -329,10 +290,10 @@ def _connect(
             if str(error) != told:
                 told = str(error)
                 log.error("waiting for the terminal: %s", error)  # noqa: TRY400 - no traceback wanted
-            _wait(clock, _CONNECT_EVERY, stop, alive)
+            wait(clock, _CONNECT_EVERY, stop, alive)
             continue
         except ValueError as error:
-            raise _NotReadyError(ExitCode.UNREACHABLE, str(error)) from None
+            raise NotReadyError(ExitCode.UNREACHABLE, str(error)) from None
         kind = "demo" if account.is_demo else "REAL MONEY"
         log.info(
             "connected: account %d on %s (%s), %.2f %s",
@@ -343,17 +304,6 @@ def _connect(
             account.currency,
         )
         return account
-
-
-def _wait(
-    clock: Clock, seconds: float, stop: StopRequest, alive: Callable[[], None]
-) -> None:
-    until = clock.monotonic() + seconds
-    while clock.monotonic() < until:
-        if stop.reason:
-            raise _NotReadyError(ExitCode.DONE, f"stopped while waiting: {stop.reason}")
-        alive()
-        clock.wait(_LOOK_EVERY)
 
 
 def _tell(summary: Summary, seconds: float) -> None:

@@ -124,6 +124,26 @@ def test_a_second_runner_of_an_account_refuses_to_start(bench, redis_url, helper
     assert 0 == waiting.stop()
 
 
+def test_a_second_runner_on_the_same_state_refuses_to_start_without_redis(
+    bench, helpers
+):
+    """Nobody else can be asked; one that stands by reads the state when it is free."""
+    bench.serve(seed=helpers.seed())
+    first = bench.run()
+    first.wait_for("ACTIVE: entries and exits")
+
+    second = bench.run()
+
+    assert 5 == second.wait()
+    assert f"pid {first.process.pid}" in second.text
+    waiting = bench.run("--standby")
+    waiting.wait_for("standing by")
+    assert "connected" not in waiting.text
+    assert 0 == first.stop()
+    waiting.wait_for("ACTIVE: entries and exits", within=30)
+    assert 0 == waiting.stop()
+
+
 def test_dev_trades_without_anything_installed(bench, free_port):
     """`runner dev`: no Redis, no server; trades, then ends with exit code 0."""
     words = ["-m", "runner", "dev", "--exit-after", "20", "--port", str(free_port)]

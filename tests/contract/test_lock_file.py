@@ -26,7 +26,7 @@ sys.stdin.read()
 
 
 def test_another_process_is_named_and_frees_it_however_it_ends(
-    tmp_path: Path, helpers: Any
+    tmp_path: Path, eventually: Any
 ) -> None:
     """Nothing is left to be removed by hand after a kill."""
     path = tmp_path / "7.lock"
@@ -48,7 +48,7 @@ def test_another_process_is_named_and_frees_it_however_it_ends(
 
     mine = socket.gethostname()
     assert LeaseHolder(session="", host=mine, pid=int(pid)) == held_by
-    helpers.wait_until(lambda: lock.take() is None, "the system frees it")
+    eventually(lambda: lock.take() is None)
     lock.release()
 
 

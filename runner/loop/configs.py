@@ -269,15 +269,18 @@ def _origin(staged: TradeConfigStaged | StrategyConfigStaged) -> str:
     return f" (last known good, saved {staged.saved_at})"
 
 
-def _differences(old: Any, new: Any, place: str = "") -> list[str]:
+def _differences(
+    old: attrs.AttrsInstance | None, new: attrs.AttrsInstance, place: str = ""
+) -> list[str]:
     """Return what differs between two configs, one line each with its place."""
     lines: list[str] = []
     for field in attrs.fields(type(new)) if old is not None else ():
         name = f"{place}{field.name}"
-        was, becomes = getattr(old, field.name), getattr(new, field.name)
+        was: Any = getattr(old, field.name)
+        becomes: Any = getattr(new, field.name)
         if name == "version" or was == becomes:
             continue
-        if was is not None and attrs.has(type(becomes)):
+        if was is not None and attrs.has(becomes.__class__):
             lines += _differences(was, becomes, f"{name}.")
         else:
             lines.append(f"{name}: {was!r} -> {becomes!r}")

@@ -223,7 +223,9 @@ def test_each_account_has_its_own_password(tmp_path: Path):
 def test_a_misspelt_name_is_told_where_no_account_is_named(tmp_path):
     """It may be the name under which the accounts stand."""
     file = tmp_path / "runner.toml"
-    file.write_text('acounts = ["1"]\n')
+    file.write_text('accountss = ["1"]\n')
 
-    with pytest.raises(SettingsError, match=r'settings\.acounts: .*did you mean "acc'):
+    with pytest.raises(
+        SettingsError, match=r'settings\.accountss: .*did you mean "acc'
+    ):
         load_each({}, {}, str(file))

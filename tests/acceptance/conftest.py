@@ -105,7 +105,7 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.processes: list[Process] = []
-        self.address = ""
+        self.address = "http://127.0.0.1:1"  # where nobody answers
         self.python = sys.executable
         self.output: int | None = None  # where commands print; None for their file
 

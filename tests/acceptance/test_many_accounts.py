@@ -308,7 +308,7 @@ def test_doctor_checks_each_account_of_the_file(fleet, bench, helpers):
     words = ("-m", "runner", "doctor", "--json")
     doctor = bench.start(*words, "--config", str(bench.folder / "fleet.toml"), **KEYS)
 
-    assert ExitCode.UNREACHABLE == doctor.wait()
+    assert ExitCode.USAGE == doctor.wait()
     findings = json.loads(doctor.text)
     bad = [one for one in findings if not one["ok"]]
     assert ["account 102, paper"] == [one["detail"].split(":")[0] for one in bad]

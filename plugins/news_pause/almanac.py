@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from plugins.news_pause.events import Calendar, CalendarError, from_rows
 from plugins.news_pause.source import Delivery
@@ -24,11 +24,21 @@ class Almanac:
     Args:
         names: The sources, in the order in which they are asked.
         state: The plugin's.
+        before: How long before an event it counts.
+        after: How long after it.
     """
 
-    def __init__(self, names: Sequence[str], state: PluginState) -> None:
+    def __init__(
+        self,
+        names: Sequence[str],
+        state: PluginState,
+        *,
+        before: timedelta,
+        after: timedelta,
+    ) -> None:
         self._names = tuple(names)
         self._state = state
+        self._before, self._after = before, after
         self._calendars: dict[str, Calendar] = {}
         self._problems: dict[str, str] = {}
         for name in names:
@@ -80,7 +90,7 @@ class Almanac:
         """Return the calendar of the first source that knows *now*, UTC-aware."""
         for name in self._names:
             calendar = self._calendars.get(name)
-            if calendar is not None and calendar.knows(now):
+            if calendar is not None and calendar.knows(now, self._before, self._after):
                 return calendar
         return None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
@@ -16,7 +16,7 @@ from plugins.news_pause.events import EVERY_CURRENCY, Calendar
 from plugins.news_pause.exits import closing_window, demands, judged, protections
 from plugins.news_pause.learned import Learned
 from plugins.news_pause.settings import NewsPauseSettings, OnEnter, WhenUnknown
-from plugins.news_pause.source import Delivery
+from plugins.news_pause.source import Delivery, Source
 from plugins.news_pause.sources import make_sources
 from plugins.news_pause.windows import Periods, Window, periods_for, summary
 from runner import (
@@ -55,12 +55,18 @@ class NewsPause(Plugin):
     Settings = NewsPauseSettings
     settings: NewsPauseSettings
 
-    def __init__(self, settings: NewsPauseSettings, state: PluginState) -> None:
+    def __init__(
+        self,
+        settings: NewsPauseSettings,
+        state: PluginState,
+        make: Callable[[NewsPauseSettings], Mapping[str, Source]] = make_sources,
+    ) -> None:
         super().__init__(settings, state)
-        self._almanac = Almanac(settings.sources, state)
+        before, after = settings.reach
+        self._almanac = Almanac(settings.sources, state, before=before, after=after)
         self._sources = {
             name: Learned(name, source, state)
-            for name, source in make_sources(settings).items()
+            for name, source in make(settings).items()
         }
         self._known: dict[str, _Known] = {}
         self._stated: dict[str, tuple[str, ...]] = {}
@@ -151,6 +157,8 @@ class NewsPause(Plugin):
         now: datetime,
     ) -> Demand | None:
         """Demand what the settings say about what is open when a window comes."""
+        for symbol in symbols.values():
+            self._learn(symbol)
         acts = self.settings.closes or self.settings.cancel_pendings
         if not acts or not config.trade_config.auto_pause_on_news:
             return None
@@ -158,8 +166,6 @@ class NewsPause(Plugin):
         if self._almanac.at(now) is None:
             # Right after a start no quote tells the time: what was judged stands.
             return None
-        for symbol in symbols.values():
-            self._learn(symbol)
         windows: list[Window] = []
         concerned: list[Position] = []
         cancel: list[PendingOrder] = []

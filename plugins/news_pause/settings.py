@@ -6,6 +6,7 @@ import enum
 import math
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -236,6 +237,14 @@ class NewsPauseSettings(PluginSettings):
     def widths(self) -> Mapping[str, Widths]:
         """Impact to how far its windows reach."""
         return {name: _widths(width) for name, width in self.rules.windows.items()}
+
+    @property
+    def reach(self) -> tuple[timedelta, timedelta]:
+        """How long before and after an event any window can hold."""
+        widths = [Widths(), *self.widths.values()]
+        before = max(max(one.block_before, one.lead) for one in widths)
+        after = max(one.block_after for one in widths)
+        return timedelta(minutes=before), timedelta(minutes=after)
 
     @property
     def closes(self) -> bool:

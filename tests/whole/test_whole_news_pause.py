@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Sequence
 from datetime import datetime
@@ -432,6 +433,24 @@ def test_block_exits_holds_strategies_in(
     assert minutes == scene.journal.minutes(Action.CLOSE)[:1]
     codes = {code for _, intent, code in scene.journal.denied if not intent.side}
     assert ({"NEWS_NO_EXIT"} if blocks else set()) == codes
+
+
+def test_an_unknown_week_holds_no_strategy_in(tmp_path: Path) -> None:
+    """Not knowing stops what opens, and nothing that closes."""
+    scene = Scene(
+        {
+            "calendar": calendar(tmp_path, row(-7 * 24 * 60), row(7 * 24 * 60)),
+            "preset": "ftmo",
+        },
+        strategy=Leaver,
+    )
+    scene.play(until=-55)
+    (tmp_path / "calendar.json").write_text(json.dumps([row(-7 * 24 * 60)]))
+
+    scene.play()
+
+    assert "UNKNOWN" == scene.news["state"]
+    assert [-10] == scene.journal.minutes(Action.CLOSE)
 
 
 def test_preset_ftmo_forbids_entries_and_exits_for_two_minutes(tmp_path: Path) -> None:

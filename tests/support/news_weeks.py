@@ -23,6 +23,7 @@ from plugins.news_pause.fetch import get
 from plugins.news_pause.guard import NewsPause
 from plugins.news_pause.settings import NewsPauseSettings
 from plugins.news_pause.source import Delivery, Source, Visit
+from plugins.news_pause.sources import make_sources
 from runner import Action, Bar, Intents, Parameters, Strategy, Timeframe
 from runner.adapters.mt5_simulator.driver import drive
 from runner.adapters.mt5_simulator.terminal import SimulatedTerminal
@@ -104,7 +105,7 @@ class Weekend:
 
     Args:
         folder: Where the feed's cache is.
-        address: The website.
+        address: The website; empty for a runner that has other sources.
         spans: When the market is open.
         symbols: What is traded.
         settings: Further settings of the news pause.
@@ -129,7 +130,9 @@ class Weekend:
             drive(self.terminal, Minutes(spans, symbols)), self.clock, speed=1.0
         )
         self.settings = structure_settings(
-            {"sources": ["feed"], "feed_url": address, **settings},
+            {"sources": ["feed"], "feed_url": address, **settings}
+            if address
+            else settings,
             NewsPauseSettings,
             "plugins.news_pause",
         )
@@ -165,6 +168,8 @@ class Weekend:
         self.runner.begin()
 
     def _make(self, settings: NewsPauseSettings) -> Mapping[str, Source]:
+        if "feed" not in settings.sources:
+            return make_sources(settings)
         feed = WeeklyFeed(
             settings.feed_url,
             Cache(self.folder, settings.feed_url),
@@ -201,6 +206,14 @@ class Weekend:
             at.replace(second=0, microsecond=0)
             for at, one in self.journal.sent
             if one.action is Action.OPEN and symbol in ("", one.symbol)
+        ]
+
+    def closed(self, symbol: str) -> list[datetime]:
+        """List when something was closed, to the minute."""
+        return [
+            at.replace(second=0, microsecond=0)
+            for at, one in self.journal.sent
+            if one.action is Action.CLOSE and one.symbol == symbol
         ]
 
     def denied(self, code: str) -> list[datetime]:

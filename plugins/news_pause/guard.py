@@ -219,7 +219,8 @@ class NewsPause(Plugin):
             return {"state": "NO_CALENDAR"}
         if self._almanac.at(now) is None:
             return {"state": "UNKNOWN", "reason": self._almanac.unknown()}
-        found = {name: self._periods(name, now) for name in self._symbols}
+        told = filter(self._is_told, self._symbols)
+        found = {name: self._periods(name, now) for name in told}
         return summary(
             {name: each.entries for name, each in found.items() if each is not None},
             now,
@@ -244,7 +245,7 @@ class NewsPause(Plugin):
 
     def _learn(self, symbol: SymbolSpec) -> None:
         stated = tuple(filter(None, (symbol.currency_base, symbol.currency_profit)))
-        if stated:
+        if stated or symbol.name not in self._stated:
             self._stated[symbol.name] = stated
 
     def _periods(self, name: str, now: datetime) -> Periods | None:
@@ -255,8 +256,8 @@ class NewsPause(Plugin):
         stated, known = self._stated.get(name, ()), self._known.get(name)
         if known and known.calendar is calendar and known.stated == stated:
             return known.periods
-        currencies = currencies_of(name, stated, self.settings.symbols)
-        if EVERY_CURRENCY in currencies:
+        currencies = self._currencies(name)
+        if EVERY_CURRENCY in currencies and name not in self.settings.symbols:
             log.warning(
                 "%s: its currencies are unknown, so that all news stop it; set "
                 "plugins.news_pause.symbols",
@@ -265,6 +266,15 @@ class NewsPause(Plugin):
         periods = periods_for(calendar.events, currencies, self.settings)
         self._known[name] = _Known(stated, calendar, periods)
         return periods
+
+    def _currencies(self, name: str) -> frozenset[str]:
+        stated = self._stated.get(name, ())
+        return currencies_of(name, stated, self.settings.symbols)
+
+    def _is_told(self, name: str) -> bool:
+        # Until the terminal was asked, a name that says nothing is no reason to report
+        # that all news stop it.
+        return name in self._stated or EVERY_CURRENCY not in self._currencies(name)
 
     def _own(
         self, one: Position | PendingOrder, magics: Collection[int], now: datetime

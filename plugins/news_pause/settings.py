@@ -136,6 +136,21 @@ def _are_sources(
         )
 
 
+def _are_currencies(
+    settings: NewsPauseSettings,
+    attribute: attrs.Attribute[Mapping[str, tuple[str, ...]]],
+    value: Mapping[str, tuple[str, ...]],
+) -> None:
+    for name, currencies in value.items():
+        for currency in currencies:
+            # Another word is no currency of any event, and would free the symbol.
+            if not re.fullmatch(r"[A-Za-z]{3}", currency):
+                raise ValueError(
+                    f"symbols.{name}: must be currencies of three letters, "
+                    f"or All, and {currency!r} is none"
+                )
+
+
 def _is_url(
     settings: NewsPauseSettings, attribute: attrs.Attribute[str], value: str
 ) -> None:
@@ -197,7 +212,9 @@ class NewsPauseSettings(PluginSettings):
     all_events: str = attrs.field(
         default="Low", validator=attrs.validators.in_(IMPACTS)
     )
-    symbols: Mapping[str, tuple[str, ...]] = _NO_SYMBOLS
+    symbols: Mapping[str, tuple[str, ...]] = attrs.field(
+        default=_NO_SYMBOLS, validator=_are_currencies
+    )
     when_unknown: WhenUnknown = attrs.field(
         default=WhenUnknown.BLOCK, converter=WhenUnknown
     )

@@ -208,12 +208,13 @@ class Weekend:
             if one.action is Action.OPEN and symbol in ("", one.symbol)
         ]
 
-    def closed(self, symbol: str) -> list[datetime]:
-        """List when something was closed, to the minute."""
+    def closed(self, symbol: str, by: str) -> list[datetime]:
+        """List when that strategy or guard closed something, to the minute."""
         return [
             at.replace(second=0, microsecond=0)
             for at, one in self.journal.sent
-            if one.action is Action.CLOSE and one.symbol == symbol
+            if one.action is Action.CLOSE
+            if (one.symbol, one.strategy) == (symbol, by)
         ]
 
     def denied(self, code: str) -> list[datetime]:

@@ -407,6 +407,26 @@ def test_the_brokers_currencies_replace_the_names(plugin: NewsPause) -> None:
     assert plugin.check_symbol(odd, ON, PAYROLLS_AT) is None
 
 
+def test_a_name_that_says_nothing_is_not_reported_before_the_terminal_was_asked(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nor warned of; a broker that states nothing either is, once."""
+    config = make_trade_config(auto_pause_on_news=True, enabled_symbols=("#ABC",))
+    plugin = make_plugin(NewsPause, calendar=path)
+    plugin.on_trade_config_applied(config, PAYROLLS_AT)
+    before, warned = news(plugin), list(caplog.messages)
+
+    for _ in range(2):
+        unnamed = make_symbol("#ABC", currency_base="", currency_profit="")
+        assert plugin.check_symbol(unnamed, config, PAYROLLS_AT) is not None
+
+    assert "CLEAR" == before["state"]
+    assert [] == warned
+    assert "BLOCKED" == news(plugin)["state"]
+    (message,) = caplog.messages
+    assert "#ABC: its currencies are unknown" in message
+
+
 def test_without_a_calendar_nothing_is_stopped_and_it_says_so(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -563,6 +583,8 @@ def test_text_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
         {"include": ("(",)},
         {"exclude": ("*",)},
         {"when_unknown": "maybe"},
+        {"symbols": {"XAUUSD": ("dollar",)}},
+        {"symbols": {"XAUUSD": ("USD", "")}},
     ],
     ids=str,
 )

@@ -15,10 +15,11 @@ from plugins.news_pause.currencies import currencies_of
 from plugins.news_pause.events import EVERY_CURRENCY, Calendar
 from plugins.news_pause.exits import closing_window, demands, judged, protections
 from plugins.news_pause.learned import Learned
+from plugins.news_pause.report import summary
 from plugins.news_pause.settings import NewsPauseSettings, OnEnter, WhenUnknown
 from plugins.news_pause.source import Delivery, Source
 from plugins.news_pause.sources import make_sources
-from plugins.news_pause.windows import Periods, Window, periods_for, summary
+from plugins.news_pause.windows import Periods, Window, periods_for
 from runner import (
     Account,
     Action,
@@ -218,7 +219,11 @@ class NewsPause(Plugin):
         if not self._is_configured:
             return {"state": "NO_CALENDAR"}
         if self._almanac.at(now) is None:
-            return {"state": "UNKNOWN", "reason": self._almanac.unknown()}
+            return {
+                "state": "UNKNOWN",
+                "reason": self._almanac.unknown(),
+                "when_unknown": self.settings.when_unknown.value,
+            }
         told = filter(self._is_told, self._symbols)
         found = {name: self._periods(name, now) for name in told}
         return summary(

@@ -122,7 +122,7 @@ function newsCell(account) {
   return cell;
 }
 
-function newsLines(account) {
+function newsNotes(account) {
   const news = newsOf(account);
   if (!news) return [];
   // The reason holds what is wrong with sources.
@@ -204,7 +204,7 @@ function accountRows(account) {
   );
   last.append(button);
   const rows = [row];
-  const lines = [...account.config_errors, ...newsLines(account)];
+  const lines = [...account.config_errors, ...newsNotes(account)];
   if (beat.dd_blocked === "true") lines.push(`drawdown: ${beat.dd_block_reason}`);
   if (lines.length) {
     const more = document.createElement("tr");

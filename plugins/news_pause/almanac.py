@@ -94,19 +94,24 @@ class Almanac:
                 return calendar
         return None
 
-    def unknown(self) -> str:
-        """Say why nobody knows."""
+    def unknown(self, now: datetime) -> str:
+        """Say why nobody knows *now*, UTC-aware."""
         told = {*self._calendars, *filter(self._problems.get, self._problems)}
         names = [name for name in self._names if name in told] or self._names
-        return "; ".join(self._reason(name) for name in names)
+        return "; ".join(self._reason(name, now) for name in names)
 
-    def _reason(self, name: str) -> str:
+    def _reason(self, name: str, now: datetime) -> str:
         problem, calendar = self._problems.get(name, ""), self._calendars.get(name)
         if calendar is None:
             return f"{name}: {problem or 'nothing was read yet'}"
-        return f"{name}: the calendar reaches from {calendar.reach()}" + (
-            f"; {problem}" if problem else ""
-        )
+        reasons = [f"{name}: the calendar reaches from {calendar.reach()}"]
+        if calendar.knows(now):
+            minute = timedelta(minutes=1)
+            reasons.append(
+                f"news {self._after / minute:g} minutes before that or "
+                f"{self._before / minute:g} minutes after it would count, too"
+            )
+        return "; ".join([*reasons, *filter(None, [problem])])
 
 
 def _key(name: str) -> str:

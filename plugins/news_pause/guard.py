@@ -124,7 +124,7 @@ class NewsPause(Plugin):
         periods = self._periods(symbol.name, now)
         if periods is None:
             if self.settings.when_unknown is WhenUnknown.BLOCK:
-                return Deny("NEWS_UNKNOWN", self._almanac.unknown())
+                return Deny("NEWS_UNKNOWN", self._almanac.unknown(now))
             return None
         window = periods.entries.at(now)
         return None if window is None else Deny("NEWS_WINDOW", str(window))
@@ -221,7 +221,7 @@ class NewsPause(Plugin):
         if self._almanac.at(now) is None:
             return {
                 "state": "UNKNOWN",
-                "reason": self._almanac.unknown(),
+                "reason": self._almanac.unknown(now),
                 "when_unknown": self.settings.when_unknown.value,
             }
         told = filter(self._is_told, self._symbols)

@@ -187,12 +187,15 @@ def test_what_may_stand_right_after_the_known_week_is_unknown(
     settings: dict[str, Any] = {"windows": {"High": [30, 20]}, "poll_minutes": 1440}
     scene = Weekend(tmp_path, site.address, market, **settings)
     scene.play(SUNDAY - HOUR / 4)
-    state = scene.news["state"]
+    state, reason = scene.news["state"], scene.news["reason"]
     serve(site, week("2026-03-08 04:10", "2026-03-08 06:45"))
     scene.play(SUNDAY + 2 * HOUR)
 
     known_at = scene.feed.brought[-1]
     assert "UNKNOWN" == state
+    assert reason.endswith(
+        "08; news 20 minutes before that or 30 minutes after it would count, too"
+    )
     assert SUNDAY + 30 * MINUTE <= known_at <= SUNDAY + 61 * MINUTE
     assert minutes(SUNDAY - 31 * MINUTE, known_at) == scene.denied("NEWS_UNKNOWN")
 

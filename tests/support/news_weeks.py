@@ -40,7 +40,7 @@ SUNDAY = datetime(2026, 3, 8, 5, tzinfo=UTC)
 """The roll-over: midnight in New York, in the night in which its clocks change."""
 SUNDAY_OPEN = datetime(2026, 3, 8, 21, tzinfo=UTC)
 _NO_JITTER = 0.0
-_AT_ONCE, _CLOSED = 0.001, 600.0  # seconds
+_AT_ONCE, _CLOSED = 0.001, 1800.0  # seconds
 
 
 class Renewed(Strategy):
@@ -182,7 +182,7 @@ class Weekend:
         return {"feed": self.feed}
 
     def play(self, until: datetime) -> None:
-        """Trade until then; while the market is closed, a cycle is ten minutes long."""
+        """Trade until then; a cycle of a closed market is half an hour long."""
         while (left := (until - self.clock.now()).total_seconds()) > 0:
             pause = self.pacer.pause() or _AT_ONCE
             confirmed = ConfigConfirmed(scope="trade", at=self.clock.now())

@@ -15,7 +15,7 @@ from plugins.news_pause.source import Delivery, Visit
 
 _OK, _NOT_MODIFIED = 200, 304
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=5), timedelta(hours=6)
-_NEXT_WEEK_WITHIN = timedelta(hours=1)  # from the end of the one that is known
+_NEXT_WEEK_WITHIN = timedelta(hours=1)  # of the end of what is known
 _LONGEST_WISH = timedelta(days=1)  # of a Retry-After
 _JITTER = 0.25  # at most so much longer, so that machines do not ask together
 _LOOK_EVERY = 30.0  # seconds between two looks at what another runner was told
@@ -116,7 +116,8 @@ def judge(
         good = _good(note, reply)
         calendar = read_feed(good.body)
     except CalendarError as error:
-        pause = _FIRST_PAUSE * 2 ** min(note.failures, _MOST_DOUBLINGS)
+        doubled = _FIRST_PAUSE * 2 ** min(note.failures, _MOST_DOUBLINGS)
+        pause = min(doubled, _until_next_week(_week(note.body), now))
         wish = min(retry_after(reply, now), _LONGEST_WISH.total_seconds())
         return attrs.evolve(
             note,
@@ -134,7 +135,10 @@ def judge(
         good,
         asked_at=now,
         next_at=now
-        + max(_wait(calendar, now, poll) * (1 + _JITTER * jitter), LEAST_GAP),
+        + max(
+            min(poll, _until_next_week(calendar, now)) * (1 + _JITTER * jitter),
+            LEAST_GAP,
+        ),
         failures=0,
         problem=_stale(calendar, now),
     )
@@ -182,10 +186,10 @@ def _calendar(note: Note) -> Calendar:
     return calendar if former is None else calendar.following(former)
 
 
-def _wait(calendar: Calendar, now: datetime, poll: timedelta) -> timedelta:
-    """Return the time to the next request; the next week is asked for in time."""
-    left = max(calendar.until - now, timedelta())
-    return min(poll, left + _NEXT_WEEK_WITHIN)
+def _until_next_week(calendar: Calendar | None, now: datetime) -> timedelta:
+    """Return how long it may take to ask again, so that no week stays unknown."""
+    known = timedelta() if calendar is None else calendar.until - now
+    return max(known, timedelta()) + _NEXT_WEEK_WITHIN
 
 
 def _stale(calendar: Calendar, now: datetime) -> str:

@@ -177,7 +177,9 @@ async function showNews(accounts) {
   const events = comingEvents(accounts);
   byId("news").replaceChildren(...events.slice(0, MOST_EVENTS).map(eventRow));
   byId("news-table").hidden = !events.length;
-  byId("news-none").hidden = Boolean(events.length);
+  const more = events.length - MOST_EVENTS;
+  byId("news-note").textContent = more > 0 ? `and ${more} more`
+    : events.length ? "" : "Nothing is coming, as far as the server's calendar and the bots know.";
 }
 
 function accountRows(account) {

@@ -219,6 +219,9 @@ def test_the_page_shows_edits_and_pauses(page: Page, store: Store) -> None:
     assert "123456" in row
     assert "NEVER_SEEN" in row
     assert "#2 <img src=x onerror=document.title='broken'>" == headings
+    assert "Nothing is coming" in page.run(
+        "document.querySelector('#news-note').innerText"
+    )
     assert "Config server" == page.run("document.title")
     assert "$.parameters_by_symbol.XAUUSD.stop_loss: must be > 0, got -5" == refused
     assert marked

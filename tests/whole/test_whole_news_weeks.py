@@ -105,6 +105,26 @@ def test_entries_stop_until_the_new_week_is_known(
     assert unknown == monday(scene.denied("NEWS_UNKNOWN"))
 
 
+def test_a_website_that_was_away_for_the_weekend_is_asked_within_an_hour(
+    site: Site, tmp_path: Path
+) -> None:
+    """Pauses that have doubled to six hours end with the week that is known."""
+    scene = Weekend(tmp_path, site.address, OPEN, windows=WINDOWS)
+    serve(site, THIS_WEEK)
+    scene.play(FRIDAY_CLOSE)
+    serve(site, HTML, 429)
+    scene.play(SUNDAY)
+    asked = len(site.asked)
+    scene.play(REPAIR)
+    serve(site, NEXT_WEEK)
+    scene.play(END)
+
+    assert asked < 20
+    assert REPAIR - SECOND <= scene.feed.brought[-1] <= REPAIR + HOUR
+    assert not [at for at in monday(scene.entries()) if at < REPAIR or is_inside(at)]
+    assert END - MINUTE in scene.entries()
+
+
 @pytest.mark.parametrize("trouble", ["last week", "html"])
 def test_who_allows_the_unknown_trades_until_the_new_week_is_known(
     trouble: str, site: Site, tmp_path: Path

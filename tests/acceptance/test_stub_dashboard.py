@@ -325,3 +325,15 @@ def test_the_page_shows_what_news_is_coming_and_what_it_stops(
         row(later, "EUR", "High", "Rates", stops(later, "EURUSD")),
     ] == rows
     assert "Redis is up" == connected
+
+
+def test_the_page_says_how_many_news_it_leaves_out(store: Store, page: Page) -> None:
+    """A calendar may reach over years."""
+    later = clock.now() + HOUR
+    rows = [news_row(later + n * HOUR, "USD", "Low", f"Event {n}") for n in range(53)]
+    plant(store, {"calendar": rows})
+
+    sign_in(page, "demo-admin")
+    page.until("document.querySelector('#news-note').textContent === 'and 3 more'")
+
+    assert 50 == page.run("document.querySelectorAll('#news tr').length")

@@ -15,7 +15,8 @@ from plugins.news_pause.source import Delivery, Visit
 
 _OK, _NOT_MODIFIED = 200, 304
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=5), timedelta(hours=6)
-_NEXT_WEEK_WITHIN = timedelta(hours=1)  # of the end of what is known
+# Of the end of what is known, so that no week stays unknown for long.
+_NEXT_WEEK_WITHIN = timedelta(hours=1)
 _LONGEST_WISH = timedelta(days=1)  # of a Retry-After
 _JITTER = 0.25  # at most so much longer, so that machines do not ask together
 _LOOK_EVERY = 30.0  # seconds between two looks at what another runner was told
@@ -112,19 +113,22 @@ def judge(
         poll: Between two requests.
         jitter: From 0 to 1.
     """
+    longer = 1 + _JITTER * jitter
     try:
         good = _good(note, reply)
         calendar = read_feed(good.body)
     except CalendarError as error:
         doubled = _FIRST_PAUSE * 2 ** min(note.failures, _MOST_DOUBLINGS)
-        pause = min(doubled, _until_next_week(_week(note.body), now))
+        left = _left(_week(note.body), now)
         wish = min(retry_after(reply, now), _LONGEST_WISH.total_seconds())
         return attrs.evolve(
             note,
             asked_at=now,
             next_at=now
             + max(
-                min(pause * (1 + _JITTER * jitter), _LONGEST_PAUSE),
+                min(
+                    doubled * longer, _LONGEST_PAUSE, left + _NEXT_WEEK_WITHIN * longer
+                ),
                 timedelta(seconds=wish),
                 LEAST_GAP,
             ),
@@ -136,7 +140,7 @@ def judge(
         asked_at=now,
         next_at=now
         + max(
-            min(poll, _until_next_week(calendar, now)) * (1 + _JITTER * jitter),
+            min(poll * longer, _left(calendar, now) + _NEXT_WEEK_WITHIN * longer),
             LEAST_GAP,
         ),
         failures=0,
@@ -186,10 +190,10 @@ def _calendar(note: Note) -> Calendar:
     return calendar if former is None else calendar.following(former)
 
 
-def _until_next_week(calendar: Calendar | None, now: datetime) -> timedelta:
-    """Return how long it may take to ask again, so that no week stays unknown."""
+def _left(calendar: Calendar | None, now: datetime) -> timedelta:
+    """Return for how long the week is known."""
     known = timedelta() if calendar is None else calendar.until - now
-    return max(known, timedelta()) + _NEXT_WEEK_WITHIN
+    return max(known, timedelta())
 
 
 def _stale(calendar: Calendar, now: datetime) -> str:

@@ -121,14 +121,15 @@ def test_who_knows_no_week_asks_each_hour_at_the_latest() -> None:
     for note in (Note(failures=9), Note(failures=9, body=old)):
         assert HOUR == after(Reply(status=500), note).next_at - NOW
     ending = WEEK.replace(NOW.isoformat(), "2026-03-06T12:00:00+00:00")
-    late = judge(
-        Note(failures=9, body=ending),
-        Reply(status=500),
-        now=datetime(2026, 3, 8, 3, tzinfo=UTC),
-        poll=HOUR,
-        jitter=0.0,
-    )
-    assert datetime(2026, 3, 8, 6, tzinfo=UTC) == late.next_at
+    for reply in (Reply(status=500), Reply(status=200, body=ending.encode())):
+        late = judge(
+            Note(failures=9, body=ending),
+            reply,
+            now=datetime(2026, 3, 8, 1, tzinfo=UTC),
+            poll=24 * HOUR,
+            jitter=1.0,
+        )
+        assert datetime(2026, 3, 8, 6, 15, tzinfo=UTC) == late.next_at
 
 
 def test_a_note_of_an_earlier_version_is_read(tmp_path: Path) -> None:

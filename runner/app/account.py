@@ -93,7 +93,9 @@ def run_account(
     watch = Watch(settings.strategy_time_limit)
     began = clock.monotonic()
     try:
-        take_state(settings, lock, clock, stop, alive)
+        # The sign of life is the holder's until then, and would hide that it hangs;
+        # only who has a supervisor of his own must show one.
+        take_state(settings, lock, clock, stop, alive if seat else _show_nothing)
         store = _open_store(settings, account)
         watch.start()
         summary = _run(settings, account, clock, store, stop, seat, watch, alive)
@@ -117,6 +119,10 @@ def run_account(
         log.error("%s", summary.error)
         return ExitCode.USAGE
     return ExitCode.RESTART if stop.is_restart else ExitCode.DONE
+
+
+def _show_nothing() -> None:
+    """Show no sign of life."""
 
 
 def _open_store(settings: RunnerSettings, account: str) -> SqliteState:

@@ -7,6 +7,8 @@ import re
 
 import pytest
 
+from runner.adapters.lock_file import LockFile
+
 OPENED = re.compile(r"open (?:buy|sell) (\w+) [\d.]+ at")
 
 GOOD = '''
@@ -140,6 +142,23 @@ def test_a_second_runner_on_the_same_state_refuses_to_start_without_redis(
     waiting.wait_for("standing by")
     assert "connected" not in waiting.text
     assert 0 == first.stop()
+    waiting.wait_for("ACTIVE: entries and exits", within=30)
+    assert 0 == waiting.stop()
+
+
+def test_who_stands_by_shows_no_life_in_the_holder_s_place(bench, helpers):
+    """The holder's supervisor would not see that it hangs."""
+    bench.serve(seed=helpers.seed())
+    state = bench.folder / "state"
+    state.mkdir()
+    holder = LockFile(state / "123456.lock")
+    assert holder.take() is None
+
+    waiting = bench.run("--standby")
+    waiting.wait_for("standing by")
+    assert ["123456.lock"] == [file.name for file in state.iterdir()]
+    holder.release()
+
     waiting.wait_for("ACTIVE: entries and exits", within=30)
     assert 0 == waiting.stop()
 

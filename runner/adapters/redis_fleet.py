@@ -12,6 +12,8 @@ from redis.exceptions import NoPermissionError
 
 from runner.ports import UnavailableError
 from runner.wire import keys
+from runner.wire.encoding import WireError
+from runner.wire.versions import read_version
 
 _TIMEOUT = 2.0  # seconds
 
@@ -68,15 +70,29 @@ def _read_account(client: Any, account: str) -> dict[str, Any]:
     pipeline.hgetall(keys.server_heartbeat(account))
     pipeline.hget(keys.trade_config(account), keys.VERSION_FIELD)
     pipeline.hgetall(keys.config_ack(account))
-    beat, server, trade_version, acks = pipeline.execute()
+    beat, server, version, acks = map(_readable, pipeline.execute(raise_on_error=False))
     return {
         "mt5_account_id": account,
         "observed_status": beat.get("bot_status", "DOWN") if beat else "DOWN",
-        "heartbeat": beat,
-        "server_heartbeat": server,
-        "trade_config_version": int(trade_version) if trade_version else None,
-        "config_acks": {field: _as_json(text) for field, text in acks.items()},
+        "heartbeat": beat or {},
+        "server_heartbeat": server or {},
+        "trade_config_version": _as_version(version),
+        "config_acks": {field: _as_json(text) for field, text in (acks or {}).items()},
     }
+
+
+def _readable(reply: Any) -> Any:
+    """Return what a key holds; None for one of another kind than the protocol's."""
+    if isinstance(reply, NoPermissionError):
+        raise reply
+    return None if isinstance(reply, redis.RedisError) else reply
+
+
+def _as_version(text: str | None) -> int | None:
+    try:
+        return read_version(text)
+    except WireError:  # written by another program; the rest of the fleet goes on
+        return None
 
 
 def _as_json(text: str) -> Any:

@@ -68,24 +68,24 @@ def _read_account(client: Any, account: str) -> dict[str, Any]:
     pipeline = client.pipeline(transaction=False)
     pipeline.hgetall(keys.bot_heartbeat(account))
     pipeline.hgetall(keys.server_heartbeat(account))
-    pipeline.hget(keys.trade_config(account), keys.VERSION_FIELD)
+    pipeline.hgetall(keys.trade_config(account))
     pipeline.hgetall(keys.config_ack(account))
-    beat, server, version, acks = map(_readable, pipeline.execute(raise_on_error=False))
+    beat, server, announced, acks = map(_hash, pipeline.execute(raise_on_error=False))
     return {
         "mt5_account_id": account,
         "observed_status": beat.get("bot_status", "DOWN") if beat else "DOWN",
-        "heartbeat": beat or {},
-        "server_heartbeat": server or {},
-        "trade_config_version": _as_version(version),
-        "config_acks": {field: _as_json(text) for field, text in (acks or {}).items()},
+        "heartbeat": beat,
+        "server_heartbeat": server,
+        "trade_config_version": _as_version(announced.get(keys.VERSION_FIELD)),
+        "config_acks": {field: _as_json(text) for field, text in acks.items()},
     }
 
 
-def _readable(reply: Any) -> Any:
-    """Return what a key holds; None for one of another kind than the protocol's."""
+def _hash(reply: Any) -> dict[str, str]:
+    """Return what a hash holds; nothing for a key of another kind."""
     if isinstance(reply, NoPermissionError):
         raise reply
-    return None if isinstance(reply, redis.RedisError) else reply
+    return cast("dict[str, str]", reply) if isinstance(reply, dict) else {}
 
 
 def _as_version(text: str | None) -> int | None:

@@ -52,10 +52,13 @@ def load_plugins(
         SettingsError: If a plugin's settings cannot be used.
     """
     discovery = discover([Path(folder) for folder in settings.plugin_dirs])
+    selected = select_plugins(
+        settings, discovery
+    )  # what refuses the start is told once
     discovery.log_failures()
     host = PluginHost(watch)
     host.load(
-        select_plugins(settings, discovery),
+        selected,
         make_settings=settings_maker(settings),
         state_for=lambda name: PluginStateIn(store, f"plugin.{name}", learn),
     )

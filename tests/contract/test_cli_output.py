@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -44,3 +45,22 @@ def test_a_reader_that_has_enough_is_no_error() -> None:
         os.close(writer)
 
     assert (0, b"") == (listed.returncode, listed.stderr)
+
+
+def test_a_port_that_is_taken_is_one_line_and_code_2(tmp_path: Path) -> None:
+    """The paper terminal says what to do about it."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = str(listener.getsockname()[1])
+        words = ["terminal", "--account", "1", "--port", port]
+        ended = subprocess.run(
+            [*LIST[:-1], *words, "--state-dir", str(tmp_path)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    assert 2 == ended.returncode
+    assert f"runner terminal: --port {port}: " in ended.stderr
+    assert ended.stderr.endswith("name another one, or none for any\n")
+    assert 1 == ended.stderr.count("\n")

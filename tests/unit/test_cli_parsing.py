@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import socket
-
 import pytest
 
 from runner.cli import COMMANDS, build_parser, main
 from runner.exit_codes import ExitCode
-
-PORT = "a port that is taken"
 
 LINES = {
     "dev": "--plugin-dir a --exit-after 5 --speed max --port 0 --redis-url redis://h/0",
@@ -24,13 +20,6 @@ LINES = {
     "--paper-terminal 1 --symbols s --server-timezone UTC",
     "status": "--account 1 --watch --json",
 }
-
-
-@pytest.fixture
-def taken_port():
-    """A port of this machine on which another program listens."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        yield str(listener.getsockname()[1])
 
 
 def test_every_command_is_listed_in_the_help(capsys):
@@ -96,7 +85,6 @@ def test_a_wrong_word_is_refused_with_what_was_expected(words, expected, capsys)
         (["start", "--account", "../x"], "accounts: expected letters, digits"),
         (["start", "--account", "1", "--heartbeat-interval", "60"], "must be < 60"),
         (["status", "--redis-url", "host"], "redis_url: expected redis://HOST"),
-        (["terminal", "--account", "1", "--port", PORT], "in use; name another one"),
         (["status"], "runner status: name Redis: --redis-url URL or REDIS_URL"),
         ([], "check everything that a run needs"),
         (
@@ -106,10 +94,9 @@ def test_a_wrong_word_is_refused_with_what_was_expected(words, expected, capsys)
     ],
 )
 def test_a_setting_that_cannot_be_used_is_one_line_and_code_2(
-    words, expected, capsys, monkeypatch, tmp_path, taken_port
+    words, expected, capsys, monkeypatch, tmp_path
 ):
     """Nothing starts; the line says what to do."""
-    words = [taken_port if word is PORT else word for word in words]
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("REDIS_URL", raising=False)
 

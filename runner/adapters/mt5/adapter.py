@@ -25,6 +25,7 @@ from runner.adapters.mt5.settings import MT5Settings
 from runner.adapters.mt5.structs import AccountInfo
 from runner.adapters.mt5.symbols import Symbols
 from runner.adapters.mt5.terminal import Terminal
+from runner.adapters.mt5.traces import Traces
 from runner.core.account import Account
 from runner.core.market import Bar, SymbolSpec, Tick, Timeframe
 from runner.core.orders import (
@@ -73,6 +74,7 @@ class MT5Adapter:
             terminal, self._session, self._symbols, time, clock, settings.is_live
         )
         removal = Removal(terminal, self._session, clock)
+        self._traces = Traces(self._symbols, time, clock)
         self._lookup = Lookup(
             terminal,
             self._session,
@@ -81,6 +83,7 @@ class MT5Adapter:
             time,
             clock,
             removal,
+            self._traces,
         )
         self._execution = Execution(
             terminal,
@@ -88,9 +91,16 @@ class MT5Adapter:
             self._symbols,
             self._quotes,
             self._lookup,
+            self._traces,
             removal,
             Placing(
-                self._session, self._symbols, self._quotes, self._lookup, time, clock
+                self._session,
+                self._symbols,
+                self._quotes,
+                self._lookup,
+                self._traces,
+                time,
+                clock,
             ),
             clock,
             settings,
@@ -206,7 +216,11 @@ class MT5Adapter:
             UnavailableError: If that cannot be told now.
         """
         found = self._lookup.find(request)
-        return None if found is None else self._execution.mended(request, found)
+        if found is None:
+            return None
+        mended = self._execution.mended(request, found)
+        self._traces.settled(request.token)
+        return mended
 
     def close(self) -> None:
         """Let go of the terminal; it goes on running."""

@@ -33,6 +33,7 @@ from runner.adapters.mt5.settings import MT5Settings
 from runner.adapters.mt5.structs import OrderSendResult, TickInfo, TradePosition
 from runner.adapters.mt5.symbols import SymbolError, Symbols
 from runner.adapters.mt5.terminal import Terminal
+from runner.adapters.mt5.traces import Traces
 from runner.core.matching import Levels, levels_from_distances
 from runner.core.orders import Action, OrderRequest, OrderResult, Outcome, Side
 from runner.ports import Clock, UnavailableError
@@ -52,6 +53,7 @@ class Execution:
         symbols: Spellings and rules.
         quotes: Fresh quotes.
         lookup: Finds what became of an order.
+        traces: Remembers what was sent.
         removal: Removes pending orders.
         placing: Places pending orders.
         clock: For waiting between tries.
@@ -65,6 +67,7 @@ class Execution:
         symbols: Symbols,
         quotes: Quotes,
         lookup: Lookup,
+        traces: Traces,
         removal: Removal,
         placing: Placing,
         clock: Clock,
@@ -75,6 +78,7 @@ class Execution:
         self._symbols = symbols
         self._quotes = quotes
         self._lookup = lookup
+        self._traces = traces
         self._removal = removal
         self._placing = placing
         self._clock = clock
@@ -102,7 +106,7 @@ class Execution:
 
     def _settled(self, result: OrderResult) -> OrderResult:
         if result.outcome is not Outcome.UNKNOWN:
-            self._lookup.settled(result.token)
+            self._traces.settled(result.token)
         return result
 
     def _prepare(self, request: OrderRequest) -> Attempt | None:
@@ -140,7 +144,7 @@ class Execution:
                 if refusal is None:
                     return _result(request, Outcome.NOT_SENT, str(error))
                 return attrs.evolve(refusal, message=f"{refusal.message}; {error}")
-            self._lookup.sent(request.token, quote.time_msc)
+            self._traces.sent(request.token, quote.time_msc)
             answer = self._deliver(draft.request)
             if answer is None:
                 return self._unanswered(request)
@@ -234,6 +238,7 @@ class Execution:
         request, position, budget = attempt.request, attempt.position, attempt.budget
         levels = draft.levels
         if request.action is not Action.PROTECT:
+            self._traces.own(request.token, [answer.order])
             self._fillings[attempt.symbol] = attempt.fillings[0]
         if position is None:
             result, opened = self._read_back.opened(request, levels, answer, budget)

@@ -31,12 +31,13 @@ _LARGEST_MAGIC = 2**63 - 1
 _NOISE = 1e-8
 """Lots; less than any step of volume."""
 _HALF = 0.5
-_PENDING_TYPES = {
+PENDING_TYPES = {
     (PendingKind.LIMIT, Side.BUY): mt5.ORDER_TYPE_BUY_LIMIT,
     (PendingKind.LIMIT, Side.SELL): mt5.ORDER_TYPE_SELL_LIMIT,
     (PendingKind.STOP, Side.BUY): mt5.ORDER_TYPE_BUY_STOP,
     (PendingKind.STOP, Side.SELL): mt5.ORDER_TYPE_SELL_STOP,
 }
+"""Kind and side of a pending order to its type."""
 _PENDING_BITS = {PendingKind.LIMIT: 2, PendingKind.STOP: 4}
 """Bits of `SYMBOL_ORDER_MODE`; the module has no names for them."""
 _UNTIL_CANCELLED, _THE_DAY, _UNTIL_A_MOMENT = 1, 2, 4
@@ -197,7 +198,7 @@ def place_draft(
     )
     fields |= {
         "action": mt5.TRADE_ACTION_PENDING,
-        "type": _PENDING_TYPES[kind, request.side],
+        "type": PENDING_TYPES[kind, request.side],
         "price": price,
         "volume": to_volume(request.volume, spec),
         "sl": kept.stop_loss,

@@ -20,6 +20,7 @@ from runner.adapters.mt5.server_time import ServerTime
 from runner.adapters.mt5.session import Session
 from runner.adapters.mt5.structs import OrderSendResult, TickInfo
 from runner.adapters.mt5.symbols import Symbols
+from runner.adapters.mt5.traces import Traces
 from runner.core.orders import OrderRequest, OrderResult, Outcome
 from runner.ports import Clock, UnavailableError
 
@@ -37,6 +38,7 @@ class Placing:
         symbols: Spellings and rules.
         quotes: Fresh quotes.
         lookup: Finds what became of an order.
+        traces: Remembers what was sent.
         time: The server's clock.
         clock: For the pauses between readings.
     """
@@ -47,6 +49,7 @@ class Placing:
         symbols: Symbols,
         quotes: Quotes,
         lookup: Lookup,
+        traces: Traces,
         time: ServerTime,
         clock: Clock,
     ) -> None:
@@ -54,6 +57,7 @@ class Placing:
         self._symbols = symbols
         self._quotes = quotes
         self._lookup = lookup
+        self._traces = traces
         self._time = time
         self._clock = clock
 
@@ -77,7 +81,7 @@ class Placing:
         """
         quote = self._quote(request.symbol)
         draft = self._draft(request, quote)
-        self._lookup.sent(request.token, quote.time_msc)
+        self._traces.sent(request.token, quote.time_msc)
         answer = deliver(draft.request)
         if answer is None:
             return unanswered(request)
@@ -111,6 +115,7 @@ class Placing:
     def _read_back(
         self, request: OrderRequest, draft: Draft, answer: OrderSendResult
     ) -> OrderResult:
+        self._traces.own(request.token, [answer.order])
         budget = Budget.begin(self._clock)
         for pause in (0.0, *_PAUSES):
             if pause and not budget.wait(pause):

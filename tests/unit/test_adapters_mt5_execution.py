@@ -666,6 +666,7 @@ def test_position_that_is_gone_again_is_told_by_its_deal() -> None:
     def fill_and_stop(terminal: Scripted, request: dict[str, Any]) -> Any:
         executes(price_open=1.10013)(terminal, request)
         terminal.positions.clear()
+        terminal.deals.append(make_deal(ticket=10, order=6, entry=1, type=1))
         return make_answer(10009, deal=9, order=5, volume=0.1)
 
     result = case(fill_and_stop).send()
@@ -680,10 +681,18 @@ def test_position_that_is_gone_again_is_told_by_its_deal() -> None:
 
 
 @pytest.mark.parametrize(
-    ("deal", "outcome"), [(9, Outcome.FILLED), (0, Outcome.UNKNOWN)]
+    ("deal", "stop", "outcome"),
+    [
+        (9, None, Outcome.FILLED),
+        (9, 300, Outcome.UNKNOWN),
+        (0, None, Outcome.UNKNOWN),
+        (0, 300, Outcome.UNKNOWN),
+    ],
 )
-def test_failed_reading_back_hides_no_fill(deal: int, outcome: Outcome) -> None:
-    """A deal's number proves the fill; without one the outcome is not known."""
+def test_failed_reading_back_hides_no_fill(
+    deal: int, stop: float | None, outcome: Outcome
+) -> None:
+    """A deal's number proves the fill, but not that the stop stands."""
     setup = case(executes(answered={"deal": deal}))
     failures = setup.terminal.failures
 
@@ -693,10 +702,50 @@ def test_failed_reading_back_hides_no_fill(deal: int, outcome: Outcome) -> None:
 
     setup.terminal.answers = deque([fail])
 
-    result = setup.send()
+    result = setup.send(attrs.evolve(OPEN, stop_loss=stop))
 
     assert outcome is result.outcome
     assert "could not be read back" in result.message
+
+
+@pytest.mark.parametrize("shows", ["nothing", "the deal"])
+def test_fill_that_does_not_show_in_time_is_looked_after_until_its_stop_stands(
+    shows: str,
+) -> None:
+    """A broker that drops the stop and a terminal that is slow, both at once."""
+
+    def fill(terminal: Scripted, request: dict[str, Any]) -> Any:
+        terminal.deals += [make_deal()] if shows == "the deal" else []
+        return make_answer(10009, deal=9, order=5, volume=0.1, price=1.10012)
+
+    setup = case(fill, protects())
+
+    assert Outcome.UNKNOWN is setup.send().outcome
+    if shows == "the deal":
+        with pytest.raises(UnavailableError, match="position 5 is open, but does not"):
+            setup.adapter.find(OPEN)
+    else:
+        assert setup.adapter.find(OPEN) is None
+    setup.terminal.positions = [make_position(sl=0.0, tp=0.0)]
+    setup.terminal.deals = [make_deal()]
+    found = setup.adapter.find(OPEN)
+
+    assert found is not None
+    assert (Outcome.FILLED, 1.09712) == (found.outcome, setup.terminal.positions[0].sl)
+
+
+def test_fill_that_was_stopped_out_before_it_showed_is_done() -> None:
+    """History shows both deals: there is nothing left to protect."""
+    setup = case()
+    setup.terminal.deals = [
+        make_deal(),
+        make_deal(ticket=10, order=6, entry=1, type=1, comment="[sl 1.09712]"),
+    ]
+
+    found = setup.adapter.find(OPEN)
+
+    assert found is not None
+    assert (Outcome.FILLED, 0.0) == (found.outcome, found.stop_loss)
 
 
 def test_close_that_cannot_be_read_back_is_a_close_if_it_has_a_deal() -> None:
@@ -954,6 +1003,7 @@ def test_position_is_found_before_its_deal_shows() -> None:
 def test_several_deals_are_added_up() -> None:
     """A fill in parts has the sum of the volumes and the average price."""
     setup = case()
+    setup.terminal.positions = [make_position(volume=0.4)]
     setup.terminal.deals = [
         make_deal(volume=0.1, price=1.1),
         make_deal(ticket=10, volume=0.3, price=1.2),
@@ -1123,3 +1173,24 @@ def test_a_stop_that_cannot_be_added_at_the_look_up_leaves_it_unresolved() -> No
 
     assert found is not None
     assert found.stop_loss
+
+
+def test_a_bare_position_of_a_symbol_that_vanished_is_unresolved_and_no_crash() -> None:
+    """Its stop cannot be computed; a person reads so, and it is tried again."""
+    setup = case()
+    request = attrs.evolve(OPEN, symbol="GONE")
+    setup.terminal.positions = [make_position(sl=0.0, symbol="GONE")]
+    setup.terminal.deals = [make_deal(symbol="GONE")]
+
+    with pytest.raises(UnavailableError, match="GONE"):
+        setup.adapter.find(request)
+
+
+def test_a_server_that_minds_the_filling_of_a_stop_is_not_asked_another_way() -> None:
+    """A change of levels has no filling mode that could be the next."""
+    setup = case(10030)
+    setup.terminal.positions = [make_position(sl=0.0, tp=0.0)]
+    setup.terminal.deals = [make_deal()]
+
+    with pytest.raises(UnavailableError, match="POSITION 5 IS WITHOUT A STOP"):
+        setup.adapter.find(OPEN)

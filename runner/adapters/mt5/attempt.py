@@ -178,5 +178,5 @@ class Attempt:
 
     def next_filling(self) -> bool:
         """Go on to the next filling mode; False if there is none."""
-        self.fillings.pop(0)
+        del self.fillings[:1]  # a change of levels has none
         return bool(self.fillings)

@@ -271,10 +271,20 @@ class Execution:
         if request.action is not Action.OPEN or not request.stop_loss or not is_bare:
             return found
         position = self._read_back.position(found.ticket)
+        if position is None and not self._read_back.is_closed(found.ticket):
+            raise UnavailableError(
+                f"position {found.ticket} is open, but does not show yet: whether its "
+                "stop stands is not known"
+            )
         if position is None or position.sl:
             return found
         name = self._symbols.name(position.symbol)
-        rules = self._symbols.fresh_rules(name)
+        try:
+            rules = self._symbols.fresh_rules(name)
+        except SymbolError as error:
+            raise UnavailableError(
+                f"POSITION {position.ticket} IS WITHOUT A STOP, set it by hand: {error}"
+            ) from error
         spec = rules.spec
         levels = levels_from_distances(
             request.side,

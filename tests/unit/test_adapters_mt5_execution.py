@@ -331,6 +331,8 @@ def test_answer_given_for_ever_ends_as_its_rule_says(
         # Accepted, but never seen to be executed: that is not known.
         expected = Outcome.FILLED if request_ is PROTECT else Outcome.UNKNOWN
         assert (expected, 1) == (result.outcome, sent)
+    elif reaction is Reaction.LOCKED and request_ is OPEN:
+        assert (Outcome.UNKNOWN, 1) == (result.outcome, sent)
     elif reaction is Reaction.GONE and request_ is CLOSE:
         assert (Outcome.FILLED, 0.0, 1) == (result.outcome, result.volume, sent)
     else:
@@ -339,11 +341,14 @@ def test_answer_given_for_ever_ends_as_its_rule_says(
         assert 1 == sent if reaction in ENDS_AT_ONCE else 1 < sent <= 4
 
 
-@pytest.mark.parametrize("code", [10004, 10020, 10024, 10028, 10015, 10016, 10030])
 @pytest.mark.parametrize(
-    ("request_", "success"),
-    [(OPEN, executes()), (CLOSE, closes()), (PROTECT, protects())],
-    ids=["open", "close", "protect"],
+    ("code", "request_", "success"),
+    [
+        (code, *sent)
+        for code in (10004, 10020, 10024, 10028, 10015, 10016, 10030)
+        for sent in ((OPEN, executes()), (CLOSE, closes()), (PROTECT, protects()))
+        if (code, sent[0]) != (10028, OPEN)
+    ],
 )
 def test_refusal_that_can_be_mended_is_mended(
     code: int, request_: OrderRequest, success: Answer
@@ -612,6 +617,16 @@ def test_busy_server_is_asked_after_the_order_before_it_is_sent_again() -> None:
     result = setup.send()
 
     assert (Outcome.FILLED, 1) == (result.outcome, len(setup.terminal.sent))
+
+
+def test_locked_opening_is_never_sent_again() -> None:
+    """It may be carried out seconds later, and then there would be two."""
+    setup = case(10028, executes())
+
+    result = setup.send()
+
+    assert (Outcome.UNKNOWN, 10028) == (result.outcome, result.retcode)
+    assert 1 == len(setup.terminal.sent)
 
 
 def test_busy_server_that_cannot_be_asked_leaves_it_unknown() -> None:

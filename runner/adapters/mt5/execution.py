@@ -42,6 +42,7 @@ _log = logging.getLogger("mt5runner.mt5")
 
 _QUOTE_POLL = 0.1
 _FIRST_BACK_OFF = 0.1
+_BUSY = {Reaction.BACK_OFF, Reaction.LOCKED}
 
 
 class Execution:
@@ -154,11 +155,13 @@ class Execution:
             refusal = _answered(request, answer, rule)
             if not self._may_repeat(attempt, rule.reaction, quote):
                 return refusal
-            if rule.reaction is Reaction.BACK_OFF:
+            if rule.reaction in _BUSY:
                 # "Locked" may mean that this very request is being carried out.
                 found = self._look_up(request, refusal)
                 if found is not None:
                     return found
+                if refusal.outcome is Outcome.UNKNOWN:
+                    return refusal
 
     def _quote(self, attempt: Attempt) -> TickInfo:
         quote = self._quotes.read(attempt.symbol)
@@ -200,7 +203,7 @@ class Execution:
                 return budget.resend()
             case Reaction.AWAIT_QUOTE:
                 return budget.resend() and self._await_quote(attempt, quote)
-            case Reaction.BACK_OFF:
+            case Reaction.BACK_OFF | Reaction.LOCKED:
                 pause = _FIRST_BACK_OFF * 2**budget.resends
                 return budget.resend() and budget.wait_to_resend(pause)
             case Reaction.FIX_STOPS | Reaction.FIX_PRICE:
@@ -383,6 +386,7 @@ def _answered(
     message = f"{answer.comment} ({rule.name}): {rule.meaning}"
     if rule.reaction is Reaction.GONE and request.action is Action.CLOSE:
         return _already_closed(request, message)
-    is_unclear = rule.reaction is Reaction.LOOK_UP
+    is_locked = rule.reaction is Reaction.LOCKED and request.action is Action.OPEN
+    is_unclear = is_locked or rule.reaction is Reaction.LOOK_UP
     outcome = Outcome.UNKNOWN if is_unclear else Outcome.REJECTED
     return attrs.evolve(_result(request, outcome, message), retcode=answer.retcode)

@@ -27,6 +27,8 @@ from runner.ports import Clock, UnavailableError
 _PAUSES = (0.02, 0.08, 0.2, 0.3)
 """Seconds between readings while an accepted order does not show yet."""
 
+_UNCLEAR = {Reaction.LOOK_UP, Reaction.BACK_OFF, Reaction.LOCKED}
+
 Deliver = Callable[[dict[str, Any]], OrderSendResult | None]
 
 
@@ -88,7 +90,7 @@ class Placing:
         rule = rule_for(answer.retcode)
         if rule.reaction is Reaction.READ_BACK:
             return self._read_back(request, draft, answer)
-        is_unclear = rule.reaction in {Reaction.LOOK_UP, Reaction.BACK_OFF}
+        is_unclear = rule.reaction in _UNCLEAR
         return OrderResult(
             token=request.token,
             outcome=Outcome.UNKNOWN if is_unclear else Outcome.REJECTED,

@@ -116,44 +116,21 @@ class OrderDesk:
             *(unseen.request for unseen in self._unseen.values()),
         ]
 
-    def open(self, intent: OrderIntent, *, magic: int) -> None:
-        """Send an opening order.
+    def enter(self, intent: OrderIntent, *, magic: int) -> None:
+        """Send an opening or a pending order.
 
         Args:
-            intent: An approved intent to open, with its size.
+            intent: An approved intent to open or to place, with its size.
             magic: Number of the strategy.
         """
         if intent.side is None or intent.volume is None:
-            raise ValueError("an opening needs a side and a volume")
+            raise ValueError("an entry needs a side and a volume")
         self._carry_out(
             OrderRequest(
                 token=self._token(),
                 magic=magic,
                 symbol=intent.symbol,
-                action=Action.OPEN,
-                side=intent.side,
-                volume=intent.volume,
-                stop_loss=intent.stop_loss,
-                take_profit=intent.take_profit,
-                strategy=intent.strategy,
-            )
-        )
-
-    def place(self, intent: OrderIntent, *, magic: int) -> None:
-        """Send a pending order.
-
-        Args:
-            intent: An approved intent to place one, with its size.
-            magic: Number of the strategy.
-        """
-        if intent.side is None or intent.volume is None or intent.price is None:
-            raise ValueError("a pending order needs a side, a volume and a price")
-        self._carry_out(
-            OrderRequest(
-                token=self._token(),
-                magic=magic,
-                symbol=intent.symbol,
-                action=Action.PLACE,
+                action=intent.action,
                 side=intent.side,
                 volume=intent.volume,
                 stop_loss=intent.stop_loss,
@@ -170,9 +147,10 @@ class OrderDesk:
     ) -> None:
         """Send an order that closes *position*, wholly unless *volume* says less.
 
-        Does nothing while an earlier order about that position has no outcome.
+        Does nothing while an earlier close of that position has no outcome. A change
+        of its stop in doubt does not hold it: closed is closed.
         """
-        if self._is_busy(position.ticket):
+        if self._is_busy(position.ticket, Action.CLOSE):
             return
         self._carry_out(
             OrderRequest(
@@ -205,7 +183,7 @@ class OrderDesk:
             stop_loss: New stop as a price; None keeps the present one.
             take_profit: New target as a price; None keeps the present one.
         """
-        if self._is_busy(position.ticket):
+        if self._is_busy(position.ticket, Action.CLOSE, Action.PROTECT):
             return
         self._carry_out(
             OrderRequest(
@@ -227,7 +205,7 @@ class OrderDesk:
 
         Does nothing while an earlier request to remove it has no outcome.
         """
-        if self._is_busy(order.ticket, cancels=True):
+        if self._is_busy(order.ticket, Action.CANCEL):
             return
         self._carry_out(
             OrderRequest(
@@ -258,13 +236,10 @@ class OrderDesk:
         self._sent += 1
         return order_token(self._session, self._sent)
 
-    def _is_busy(self, ticket: int, *, cancels: bool = False) -> bool:
-        # An order and the position that it opened may have the same number.
-        return any(
-            flow.request.ticket == ticket
-            and (flow.request.action is Action.CANCEL) == cancels
-            for flow in self._unresolved.values()
-        )
+    def _is_busy(self, ticket: int, *actions: Action) -> bool:
+        # By action: an order and the position that it opened may have the same number.
+        requests = (flow.request for flow in self._unresolved.values())
+        return any(one.ticket == ticket and one.action in actions for one in requests)
 
     def _carry_out(self, request: OrderRequest) -> None:
         if self._view.newest_tick_at is not None:

@@ -167,11 +167,8 @@ class Trader:
         return attrs.evolve(intent, volume=volume)
 
     def _send(self, member: Member, intent: OrderIntent) -> None:
-        if intent.action is Action.OPEN:
-            self._desk.open(intent, magic=member.context.magic)
-            return
-        if intent.action is Action.PLACE:
-            self._desk.place(intent, magic=member.context.magic)
+        if intent.increases_exposure:
+            self._desk.enter(intent, magic=member.context.magic)
             return
         if intent.action is Action.CANCEL:
             for order in member.context.orders(intent.symbol):

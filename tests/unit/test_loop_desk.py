@@ -187,7 +187,7 @@ class Desk:
         )
 
     def open(self) -> None:
-        self.desk.open(INTENT, magic=MAGIC)
+        self.desk.enter(INTENT, magic=MAGIC)
 
     def is_unresolved(self) -> bool:
         return self.desk.is_unresolved(MAGIC, "EURUSD")
@@ -351,6 +351,41 @@ def test_a_removal_in_doubt_does_not_hold_the_close_of_its_position(made):
     made.desk.close(made.broker.open[5], strategy="S")
 
     assert {} == made.broker.open
+
+
+POSITION = Position(
+    ticket=5,
+    symbol="EURUSD",
+    side=Side.BUY,
+    volume=0.1,
+    opened_at=START,
+    open_price=1.1,
+    stop_loss=1.09,
+    magic=MAGIC,
+)
+
+
+def test_a_change_of_stop_in_doubt_does_not_hold_the_close(made):
+    """Closed once is closed, whether the stop was moved before or not."""
+    made.broker.open[5] = POSITION
+    made.broker.swallow = True
+    made.desk.protect(POSITION, strategy="S", stop_loss=1.095)
+    made.broker.swallow = False
+    made.desk.close(POSITION, strategy="S")
+
+    assert {} == made.broker.open
+
+
+def test_a_stop_is_not_moved_while_another_change_of_the_position_is_in_doubt(made):
+    """The older one could be carried out after the newer."""
+    made.broker.open[5] = POSITION
+    made.broker.swallow = True
+    made.desk.protect(POSITION, strategy="S", stop_loss=1.095)
+    made.desk.protect(POSITION, strategy="S", stop_loss=1.096)
+    made.desk.close(POSITION, strategy="S")
+    made.desk.protect(POSITION, strategy="S", stop_loss=1.097)
+
+    assert [Action.PROTECT, Action.CLOSE] == [one.action for one in made.broker.sent]
 
 
 class FullStore(MemoryStore):

@@ -79,11 +79,8 @@ def test_orders_are_sent_in_one_place() -> None:
 
 def test_the_desk_opens_for_the_trader_alone() -> None:
     """And the trader for the loop alone, which has it from a strategy."""
-    assert {"runner/loop/trader.py:Trader:_send self._desk.open"} == (
-        _callers("desk.open")
-    )
-    assert {"runner/loop/trader.py:Trader:_send self._desk.place"} == (
-        _callers("desk.place")
+    assert {"runner/loop/trader.py:Trader:_send self._desk.enter"} == (
+        _callers("desk.enter")
     )
     assert {"runner/loop/trader.py:Trader:carry_out self._send"} == {
         one for one in _callers("self._send") if "trader.py" in one
@@ -118,8 +115,7 @@ def test_no_request_that_opens_is_made_but_by_the_desk() -> None:
     intents = {one.partition(":")[0] for one in _callers("OrderIntent")}
 
     assert {
-        "runner/loop/desk.py:OrderDesk:open",
-        "runner/loop/desk.py:OrderDesk:place",
+        "runner/loop/desk.py:OrderDesk:enter",
         "runner/loop/desk.py:OrderDesk:close",
         "runner/loop/desk.py:OrderDesk:protect",
         "runner/loop/desk.py:OrderDesk:cancel",
@@ -154,6 +150,10 @@ class Walker(Strategy):
         if wish == "overshoot in parts" and held:
             part = held[0].volume * 0.7
             return [self.close(tick.symbol, volume=part) for _ in range(3)]
+        if wish == "widen" and held:
+            return self.protect(held[0], stop_loss=held[0].stop_loss - 0.001)
+        if wish == "endless":
+            return self.buy(tick.symbol, volume=0.1, stop_loss=float("inf"))
         if wish == "close twice" and held:
             return [self.close(tick.symbol, ticket=held[0].ticket) for _ in range(2)]
         return None
@@ -330,6 +330,16 @@ def test_a_close_never_turns_a_position_round(wish: str, *, hedging: bool) -> No
 
 
 @KINDS
+def test_a_wish_that_no_number_has_stops_its_strategy_alone(*, hedging: bool) -> None:
+    """What cannot be written to disk must not break the loop, nor be sent."""
+    account = Account(hedging=hedging)
+    account.wish("endless")
+
+    assert {"EURUSD": 0.1} == account.net
+    assert "must be > 0 and finite" in account.runner.host.failures["Walker-1"]
+
+
+@KINDS
 def test_a_restart_opens_nothing(*, hedging: bool) -> None:
     """What an earlier start had sent is looked up, not sent again."""
     account = Account(hedging=hedging)
@@ -387,3 +397,29 @@ def test_a_flatten_outlives_a_closed_market_partial_fills_and_a_restart(
     assert 3 < len(set(seen))
     assert {} == account.net
     assert CommandState.DONE is account.runner.link.acks[-1].state
+
+
+@KINDS
+def test_a_change_of_stop_in_doubt_does_not_hold_a_flatten(*, hedging: bool) -> None:
+    """The search for what became of it takes half a minute; nobody waits for that."""
+    account = Account(hedging=hedging)
+    account.terminal.faults = Schedule({"order_send": {1: Refuse(10012)}})
+    account.wish("widen", quotes=1)
+    assert 1 == len(account.runner.desk.unresolved)
+    account.runner.command("FLATTEN", seq=9)
+    account.wish("")
+
+    assert {} == account.net
+
+
+def test_a_position_larger_than_the_largest_order_can_be_flattened() -> None:
+    """A netting account adds orders up; each close takes as much as one order may."""
+    account = Account(hedging=False, symbols={"EURUSD": {"volume_max": 0.15}})
+    account.wish("entry", quotes=3)
+    assert {"EURUSD": 0.4} == account.net
+    account.runner.command("FLATTEN", seq=9)
+    for _ in range(4):
+        account.quote()
+        account.runner.cycle(seconds=6.0)
+
+    assert {} == account.net

@@ -264,7 +264,7 @@ def close_draft(
     It names the position: without, a hedging account would open an opposite one.
 
     Args:
-        request: The volume.
+        request: The volume; of more than the largest order, that much is closed.
         position: As the terminal shows it now.
         side: Direction of the closing deal.
         rules: The symbol's.
@@ -278,11 +278,11 @@ def close_draft(
     spec = rules.spec
     fields = _deal(request, position.symbol, side, spec, quote, filling, deviation)
     fields["position"] = position.ticket
-    # The whole of a position is always a volume that it can be closed with.
-    is_whole = request.volume > position.volume - _NOISE
-    fields["volume"] = (
-        float(position.volume) if is_whole else to_volume(request.volume, spec)
-    )
+    # The whole of a position is always a volume that it can be closed with; but orders
+    # that add to it can make it larger than any order may be.
+    wanted = min(request.volume, spec.volume_max)
+    is_whole = wanted > position.volume - _NOISE
+    fields["volume"] = float(position.volume) if is_whole else to_volume(wanted, spec)
     return Draft(fields)
 
 

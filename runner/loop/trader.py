@@ -11,7 +11,7 @@ import attrs
 from runner.core.account import Account
 from runner.core.market import SymbolSpec, Tick
 from runner.core.orders import Action, Denial, Deny, OrderIntent
-from runner.core.risk import HOST, judge, taken
+from runner.core.risk import HOST, judge, taken, widens
 from runner.core.settings import TradeConfig
 from runner.host.manager import PluginHost
 from runner.loop.configs import Configs
@@ -78,12 +78,19 @@ class Trader:
             return
         own: list[Deny] = []
         guards: list[Denial] = []
-        if intent.increases_exposure:
+        held = self._view.positions or ()
+        is_widening = widens(
+            intent,
+            [one for one in held if one.magic == member.context.magic],
+            known.spec.point,
+        )
+        if intent.increases_exposure or is_widening:
             own += member.against_entry(intent.symbol, known.config)
-            own += self._by_account(member, intent.symbol, known, is_stale=is_stale)
             guards += self._host.check_symbol(
                 symbol=known.spec, config=known.config, now=self._view.now
             )
+        if intent.increases_exposure:
+            own += self._by_account(member, intent.symbol, known, is_stale=is_stale)
             intent = self._sized(intent, known)
             if intent.volume is None:
                 own.append(Deny("NO_VOLUME", "no size fits the symbol's rules"))
@@ -91,7 +98,7 @@ class Trader:
             intent=intent,
             magic=member.context.magic,
             account=known.account,
-            positions=self._view.positions or (),
+            positions=held,
             orders=self._view.orders or (),
             unresolved=self._desk.unresolved,
             symbol=known.spec,
@@ -100,7 +107,13 @@ class Trader:
             config=known.config,
             now=self._view.now,
         )
-        denials = judge(intent, reasons=self._gate.reasons, host=own, guards=guards)
+        denials = judge(
+            intent,
+            reasons=self._gate.reasons,
+            host=own,
+            guards=guards,
+            is_widening=is_widening,
+        )
         if denials:
             self._deny(intent, denials)
             return

@@ -9,13 +9,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 from whole_runner import MemoryStore, WholeRunner, utc
 
 from runner import Deny, Intents, Parameters, Strategy, Tick, TradingState, hookimpl
 from runner.adapters.mt5_simulator.faults import FillPart, Refuse, Schedule
 from runner.adapters.mt5_simulator.terminal import SimulatedTerminal
-from runner.link import LeaseChanged, ServerSeen
+from runner.link import LeaseChanged, ServerSeen, StrategyConfigStaged
 from runner.testing import FakeClock
 from runner.wire.acks import CommandState
 from runner.wire.heartbeat import ServerHeartbeat
@@ -150,8 +151,9 @@ class Walker(Strategy):
         if wish == "overshoot in parts" and held:
             part = held[0].volume * 0.7
             return [self.close(tick.symbol, volume=part) for _ in range(3)]
-        if wish == "widen" and held:
-            return self.protect(held[0], stop_loss=held[0].stop_loss - 0.001)
+        if wish in {"widen", "tighten"} and held:
+            away = -0.001 if wish == "widen" else 0.001
+            return self.protect(held[0], stop_loss=held[0].stop_loss + away)
         if wish == "endless":
             return self.buy(tick.symbol, volume=0.1, stop_loss=float("inf"))
         if wish == "close twice" and held:
@@ -221,16 +223,29 @@ class Account:
         held = [one.volume for one in self.terminal.positions_get() or ()]
         return float(sum(pending + held))
 
+    @property
+    def risk(self) -> float:
+        """Points from the entry to the stop, of the position that was bought first."""
+        held = self.terminal.positions_get()[0]
+        return round((held.price_open - held.sl) / 0.00001)
+
 
 class Guard:
     """Denies the account when the test says so."""
 
     def __init__(self) -> None:
         self.answer: Deny | None = None
+        self.is_broken = False
 
     @hookimpl
     def check_trading(self) -> Deny | None:
         return self.answer
+
+    @hookimpl
+    def check_order(self) -> Deny | None:
+        if self.is_broken:
+            raise ValueError("broken")
+        return None
 
 
 def _server(account: Account, **fields: Any) -> None:
@@ -272,6 +287,7 @@ WISHES = (
     "pending",
     "overshoot",
     "overshoot in parts",
+    "widen",
 )
 KINDS = pytest.mark.parametrize("hedging", [True, False], ids=["hedging", "netting"])
 
@@ -288,18 +304,18 @@ class _Memory:
 
 @KINDS
 @pytest.mark.parametrize(
-    "wish", ["entry", "several", "flip", "other symbol", "pending"]
+    "wish", ["entry", "several", "flip", "other symbol", "pending", "widen"]
 )
 def test_the_paths_lead_somewhere_while_nothing_speaks_against_them(
     wish: str, *, hedging: bool
 ) -> None:
     """So that the walk below proves something."""
     account = Account(hedging=hedging)
-    before = account.net, account.gross
+    before = account.net, account.gross, account.risk
     account.wish(wish)
 
-    assert ({"EURUSD": 0.1}, 0.1) == before
-    assert before != (account.net, account.gross)
+    assert ({"EURUSD": 0.1}, 0.1, 500) == before
+    assert before != (account.net, account.gross, account.risk)
 
 
 @KINDS
@@ -308,7 +324,7 @@ def test_the_paths_lead_somewhere_while_nothing_speaks_against_them(
 def test_no_path_raises_exposure_while_a_reason_holds(
     wish: str, reason: str, *, hedging: bool
 ) -> None:
-    """Entries, adds, flips, other symbols, closes beyond what is held."""
+    """Entries, adds, flips, other symbols, closes beyond what is held, wider stops."""
     account = Account(hedging=hedging)
     REASONS[reason](account)
     account.wish("")
@@ -317,6 +333,33 @@ def test_no_path_raises_exposure_while_a_reason_holds(
     assert account.gross <= 0.1
     assert not [lots for lots in account.net.values() if lots < 0]
     assert {"EURUSD"} >= set(account.net)
+    assert not account.net or account.risk <= 500
+
+
+@KINDS
+@pytest.mark.parametrize("reason", REASONS)
+def test_a_stop_may_come_nearer_while_a_reason_holds(
+    reason: str, *, hedging: bool
+) -> None:
+    """It lowers what may be lost, as every exit; a halt alone holds it."""
+    account = Account(hedging=hedging)
+    REASONS[reason](account)
+    account.wish("")
+    account.wish("tighten")
+
+    assert (500 if reason == "guard halts" else 400) == account.risk
+
+
+@KINDS
+def test_a_guard_that_breaks_widens_no_stop(*, hedging: bool) -> None:
+    """As it lets no entry pass; a nearer stop passes."""
+    account = Account(hedging=hedging)
+    account.guard.is_broken = True
+    account.wish("widen")
+    widened = account.risk
+    account.wish("tighten")
+
+    assert (500, 400) == (widened, account.risk)
 
 
 @KINDS
@@ -347,6 +390,23 @@ def test_a_restart_opens_nothing(*, hedging: bool) -> None:
     account.wish("", quotes=3)
 
     assert {"EURUSD": 0.1} == account.net
+
+
+def test_there_are_no_pairs_whose_legs_could_be_opened() -> None:
+    """A config that asks for two legs is refused whole: nobody would watch the pair."""
+    account = Account(hedging=True)
+    pair = attrs.evolve(
+        account.runner.roster.members[1].config,
+        bot_strategy_id=2,
+        version=90,
+        is_pair_trading=True,
+    )
+    account.runner.link.events.append(StrategyConfigStaged(strategy_id=2, config=pair))
+    account.runner.trade(active_bot_id=2, enabled_symbols=("EURUSD", "GBPUSD"))
+    account.wish("entry", quotes=3)
+
+    assert {"EURUSD": 0.1} == account.net
+    assert 2 not in account.runner.roster.members
 
 
 # -- a halt can always be flattened ----------------------------------------------------

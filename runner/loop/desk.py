@@ -284,7 +284,12 @@ class OrderDesk:
         shown |= {order.ticket for order in self._view.orders or ()}
         now = self._clock.monotonic()
         for ticket, unseen in list(self._unseen.items()):
-            if ticket in shown or now >= unseen.until:
+            if ticket in shown:
+                del self._unseen[ticket]
+            elif not self._view.is_current:
+                # Nothing could show: the time in which it must begins when it can.
+                self._unseen[ticket] = attrs.evolve(unseen, until=now + _SIGHT_WITHIN)
+            elif now >= unseen.until:
                 del self._unseen[ticket]
 
     def _look_up(self, request: OrderRequest) -> Event:

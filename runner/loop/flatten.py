@@ -164,10 +164,11 @@ class Flattener:
         command = self.command
         if command is None or command.action not in _CLOSES:
             return
-        is_known = self._view.positions is not None and self._view.orders is not None
         is_left = self.own_positions() or self.own_orders() or self._desk.unresolved
+        if not self._view.is_current and not is_left and not self.is_closing:
+            return  # it was done, and nothing is seen that would say otherwise
         # Unknown is not flat.
-        is_done = is_known and not is_left
+        is_done = self._view.is_current and not is_left
         self._tell(CommandState.DONE if is_done else CommandState.EXECUTING)
 
     def _tell(self, state: CommandState) -> None:
@@ -180,7 +181,7 @@ class Flattener:
                 state=state,
                 # Unknown is not flat, so it is no evidence either.
                 open_positions=(
-                    None if self._view.positions is None else len(self.own_positions())
+                    len(self.own_positions()) if self._view.is_current else None
                 ),
                 open_orders=len(self.own_orders()) + len(self._desk.unresolved),
                 errors=(),

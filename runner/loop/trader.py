@@ -150,7 +150,12 @@ class Trader:
         """List what the account's and the market's state says against an opening."""
         found: list[Deny] = []
         magic = member.context.magic
-        if self._desk.is_unresolved(magic, symbol):
+        # On a netting account another's order would be part of the same position.
+        if any(
+            one.symbol == symbol
+            and (one.magic == magic or not known.account.is_hedging)
+            for one in self._desk.unresolved
+        ):
             found.append(Deny("ORDER_UNRESOLVED", symbol))
         if self._view.positions is None:
             found.append(Deny("POSITIONS_UNKNOWN", self._view.error))

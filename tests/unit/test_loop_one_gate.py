@@ -409,6 +409,34 @@ def test_there_are_no_pairs_whose_legs_could_be_opened() -> None:
     assert 2 not in account.runner.roster.members
 
 
+@KINDS
+def test_an_opening_in_doubt_of_a_strategy_that_was_replaced_is_not_met_by_another(
+    *, hedging: bool
+) -> None:
+    """On a netting account both would be one position, of neither's size or side."""
+    account = Account(hedging=hedging)
+    account.runner.command("FLATTEN", seq=8)
+    account.wish("")
+    account.runner.command("RUN", seq=9)
+    account.wish("")
+    assert {} == account.net
+    account.terminal.faults = Schedule({"order_send": {1: Refuse(10012)}})
+    account.wish("entry")
+    account.wish("")
+    symbols = {"EURUSD": Parameters(), "GBPUSD": Parameters()}
+    account.runner.strategy("Walker", symbols, number=2)
+    account.runner.trade(active_bot_id=2, enabled_symbols=tuple(symbols))
+    account.wish("")
+    account.wish("entry")
+    meanwhile = account.net
+    for _ in range(20):
+        account.runner.cycle(seconds=2.0)
+    account.wish("entry")
+
+    assert ({"EURUSD": 0.1} if hedging else {}) == meanwhile
+    assert {"EURUSD": 0.2 if hedging else 0.1} == account.net
+
+
 # -- a halt can always be flattened ----------------------------------------------------
 @KINDS
 @pytest.mark.parametrize("action", ["FLATTEN", "EMERGENCY_STOP"])

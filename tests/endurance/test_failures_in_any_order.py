@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from typing import Any
 
+from hands import HANDS, by_hand
 from hypothesis import given, note, seed, settings
 from hypothesis import strategies as st
 from terminal_process import Waves, drop_comments
@@ -20,8 +22,11 @@ from runner.adapters.mt5_simulator.faults import (
     Fault,
     FillBare,
     FillPart,
+    Lag,
+    Late,
     LoseReply,
     Refuse,
+    Run,
     Schedule,
 )
 from runner.adapters.mt5_simulator.terminal import SimulatedTerminal
@@ -37,6 +42,9 @@ ORDERS: list[Fault] = [
     Answer(10012),
     Answer(10008),
     Answer(10028),
+    Late(10012),
+    Late(10008),
+    Late(10028),
     Refuse(10004),
     Refuse(10012),
     Refuse(10028),
@@ -56,6 +64,10 @@ READ_BY = [
     "symbol_info_tick",
 ]
 
+LAGS: list[Fault] = [Lag(), Lag(60_000)]
+MAY_LAG = {"positions_get", "history_deals_get", "history_orders_get"}
+MEETS_HANDS = ["order_send", *READ_BY]
+
 SCHEDULES = st.fixed_dictionaries(
     {
         "order_send": st.dictionaries(
@@ -64,31 +76,43 @@ SCHEDULES = st.fixed_dictionaries(
     },
     optional={
         name: st.dictionaries(
-            st.integers(1, 150), st.sampled_from(READINGS), max_size=4
+            st.integers(1, 150),
+            st.sampled_from([*READINGS, *LAGS] if name in MAY_LAG else READINGS),
+            max_size=4,
         )
         for name in READ_BY
     },
 )
 
 
+DEEDS = st.dictionaries(
+    st.tuples(st.sampled_from(MEETS_HANDS), st.integers(1, 60)),
+    st.sampled_from(HANDS),
+    max_size=4,
+)
+"""Before which call of which function a person does something at the terminal."""
+
+
 @seed(SEED)
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(
     faults=SCHEDULES,
+    deeds=DEEDS,
     killed_after=st.sets(st.integers(1, _BARS), max_size=3),
     hedging=st.booleans(),
     drops_comments=st.booleans(),
 )
 def test_one_intent_is_one_position_with_its_stop_whatever_fails(
     faults: dict[str, dict[int, Fault]],
+    deeds: dict[tuple[str, int], str],
     killed_after: set[int],
     hedging: bool,
     drops_comments: bool,
 ) -> None:
     """At every bar at the terminal; and, once all is calm, the runner knows it."""
     note(
-        f"Schedule({faults}), killed after bars {killed_after}, hedging={hedging}, "
-        f"drops_comments={drops_comments}, MT5RUNNER_SEED={SEED}"
+        f"Schedule({faults}), by hand {deeds}, killed after bars {killed_after}, "
+        f"hedging={hedging}, drops_comments={drops_comments}, MT5RUNNER_SEED={SEED}"
     )
     terminal = SimulatedTerminal(hedging=hedging)
     if drops_comments:
@@ -98,7 +122,7 @@ def test_one_intent_is_one_position_with_its_stop_whatever_fails(
         driver.advance()
     store, clock = MemoryStore(), FakeClock()
     runner = _start(terminal, store, clock, 0)
-    terminal.faults = Schedule(faults)
+    terminal.faults = _planned(terminal, faults, deeds)
     for bar in range(1, _BARS + 1):
         for _ in range(2):
             driver.advance()
@@ -110,6 +134,7 @@ def test_one_intent_is_one_position_with_its_stop_whatever_fails(
             terminal.faults = kept
 
     terminal.faults = None
+    by_hand(terminal, "tidy up")
     found: dict[str, Any] = settle(runner)
     truth = truth_of(terminal)
     agree(found, truth)
@@ -134,3 +159,15 @@ def _start(
     runner.strategy("Busy", {"EURUSD": BusyParameters()})
     runner.cycle(2)
     return runner
+
+
+def _planned(
+    terminal: SimulatedTerminal,
+    faults: dict[str, dict[int, Fault]],
+    deeds: dict[tuple[str, int], str],
+) -> Schedule:
+    planned = {name: dict(calls) for name, calls in faults.items()}
+    for (name, number), deed in deeds.items():
+        act = functools.partial(by_hand, terminal, deed)
+        planned.setdefault(name, {})[number] = Run(act)
+    return Schedule(planned)

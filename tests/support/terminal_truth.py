@@ -52,14 +52,16 @@ def truth_of(terminal: SimulatedTerminal, phases: int = 0) -> Truth:
 def check(truth: Truth, *, bare_allowed: bool = False) -> None:
     """Assert what must hold at the terminal at every instant.
 
-    Where the broker itself fills without the stop, it stands a moment later.
+    What a person holds there is left alone, so it is that person's business. Where
+    the broker itself fills without the stop, it stands a moment later.
     """
     entries = Counter(
         comment for comment, entry, _ in truth.deals if entry == ENTRY and comment
     )
     assert [] == [token for token, count in entries.items() if count > 1], "sent twice"
-    assert len(truth.positions) <= 1, "two positions of one strategy"
-    bare = [ticket for ticket, held in truth.positions.items() if not held[3]]
+    own = {ticket: held for ticket, held in truth.positions.items() if held[1]}
+    assert len(own) <= 1, "two positions of one strategy"
+    bare = [ticket for ticket, held in own.items() if not held[3]]
     assert bare_allowed or not bare, "a position without its stop"
 
 

@@ -13,7 +13,16 @@ import attrs
 import pytest
 from whole_runner import MemoryStore, WholeRunner, utc
 
-from runner import Deny, Intents, Parameters, Strategy, Tick, TradingState, hookimpl
+from runner import (
+    Deny,
+    Intents,
+    Parameters,
+    Position,
+    Strategy,
+    Tick,
+    TradingState,
+    hookimpl,
+)
 from runner.adapters.mt5_simulator.faults import FillPart, Refuse, Schedule
 from runner.adapters.mt5_simulator.terminal import SimulatedTerminal
 from runner.link import LeaseChanged, ServerSeen, StrategyConfigStaged
@@ -146,18 +155,21 @@ class Walker(Strategy):
             return self.sell("GBPUSD", volume=0.1)
         if wish == "pending":
             return self.buy_limit(tick.symbol, 1.0, volume=0.1)
-        if wish == "overshoot" and held:
-            return self.close(tick.symbol, volume=held[0].volume * 5)
-        if wish == "overshoot in parts" and held:
-            part = held[0].volume * 0.7
-            return [self.close(tick.symbol, volume=part) for _ in range(3)]
-        if wish in {"widen", "tighten"} and held:
-            away = -0.001 if wish == "widen" else 0.001
-            return self.protect(held[0], stop_loss=held[0].stop_loss + away)
         if wish == "endless":
             return self.buy(tick.symbol, volume=0.1, stop_loss=float("inf"))
-        if wish == "close twice" and held:
-            return [self.close(tick.symbol, ticket=held[0].ticket) for _ in range(2)]
+        return self._about(held[0], wish) if held else None
+
+    def _about(self, held: Position, wish: str) -> Intents:
+        if wish == "overshoot":
+            return self.close(held.symbol, volume=held.volume * 5)
+        if wish == "overshoot in parts":
+            part = held.volume * 0.7
+            return [self.close(held.symbol, volume=part) for _ in range(3)]
+        if wish == "close twice":
+            return [self.close(held.symbol, ticket=held.ticket) for _ in range(2)]
+        if wish in {"widen", "tighten"}:
+            away = -0.001 if wish == "widen" else 0.001
+            return self.protect(held, stop_loss=held.stop_loss + away)
         return None
 
 

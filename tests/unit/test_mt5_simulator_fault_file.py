@@ -89,8 +89,7 @@ def test_weather_is_read(tmp_path):
         ),
         (
             {"schedule": {"orders_get": {"1": {"fault": "Lag"}}}},
-            "orders_get.1: Lag is a fault of history_deals_get, history_orders_get, "
-            "positions_get only",
+            "orders_get.1: Lag is a fault of history_deals_get, history_orders_get,",
         ),
         ({"seed": 1, "weather": {"order_send": {}}}, "order_send: expected a list"),
         (

@@ -16,7 +16,9 @@ def by_hand(terminal: SimulatedTerminal, deed: str) -> None:
     On a netting account a person only takes from the runner's position: what he adds
     would be the same position, and its size nobody's.
     """
-    kept, terminal.faults = terminal.faults, None
+    # By another device: what fails here does not fail there.
+    kept = terminal.faults, terminal.down
+    terminal.faults, terminal.down = None, None
     is_hedging = terminal.account.rules.is_hedging
     for held in list(terminal.account.positions.values()):
         is_own = not held.magic
@@ -33,7 +35,7 @@ def by_hand(terminal: SimulatedTerminal, deed: str) -> None:
     if is_hedging and deed == "place":
         place = {"action": 5, "type": 2, "price": 0.9, "type_filling": 2}
         _send(terminal, 0.1, is_sale=False, **place)
-    terminal.faults = kept
+    terminal.faults, terminal.down = kept
 
 
 def _send(

@@ -160,9 +160,7 @@ class Denial:
         return f"{self.plugin}: {self.deny}"
 
 
-def _prices(
-    instance: object, attribute: object, protect: Mapping[int, float]
-) -> None:
+def _prices(instance: object, attribute: object, protect: Mapping[int, float]) -> None:
     for ticket, price in protect.items():
         if not 0 < price < math.inf:
             raise ValueError(f"protect: {ticket}: expected a price, got {price!r}")

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from runner.adapters.mt5.bars import Bars
+from runner.adapters.mt5.delivery import Delivery
 from runner.adapters.mt5.execution import Execution
 from runner.adapters.mt5.lookup import Lookup
 from runner.adapters.mt5.placing import Placing
 from runner.adapters.mt5.quotes import Quotes
+from runner.adapters.mt5.read_back import ReadBack
 from runner.adapters.mt5.readings import (
     account_from,
     deal_from,
@@ -73,7 +75,8 @@ class MT5Adapter:
         self._bars = Bars(
             terminal, self._session, self._symbols, time, clock, settings.is_live
         )
-        removal = Removal(terminal, self._session, clock)
+        delivery = Delivery(terminal, self._session)
+        removal = Removal(terminal, self._session, delivery, clock)
         self._traces = Traces(self._symbols, time, clock)
         self._lookup = Lookup(
             terminal,
@@ -86,7 +89,7 @@ class MT5Adapter:
             self._traces,
         )
         self._execution = Execution(
-            terminal,
+            delivery,
             self._session,
             self._symbols,
             self._quotes,
@@ -94,7 +97,7 @@ class MT5Adapter:
             self._traces,
             removal,
             Placing(
-                self._session,
+                delivery,
                 self._symbols,
                 self._quotes,
                 self._lookup,
@@ -102,6 +105,7 @@ class MT5Adapter:
                 time,
                 clock,
             ),
+            ReadBack(terminal, self._session),
             clock,
             settings,
         )

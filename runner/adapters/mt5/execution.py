@@ -8,11 +8,11 @@ unknown, and unknown is left to be looked up.
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 import attrs
 
 from runner.adapters.mt5.attempt import Attempt, Budget
+from runner.adapters.mt5.delivery import Delivery, told
 from runner.adapters.mt5.lookup import Lookup
 from runner.adapters.mt5.orders import Draft
 from runner.adapters.mt5.placing import Placing
@@ -21,7 +21,6 @@ from runner.adapters.mt5.read_back import ReadBack
 from runner.adapters.mt5.readings import side_of
 from runner.adapters.mt5.removal import Removal
 from runner.adapters.mt5.retcodes import (
-    NOT_SENT,
     POSITION_CLOSED,
     Reaction,
     RetcodeRule,
@@ -32,7 +31,6 @@ from runner.adapters.mt5.session import Session
 from runner.adapters.mt5.settings import MT5Settings
 from runner.adapters.mt5.structs import OrderSendResult, TickInfo, TradePosition
 from runner.adapters.mt5.symbols import SymbolError, Symbols
-from runner.adapters.mt5.terminal import Terminal
 from runner.adapters.mt5.traces import Traces
 from runner.core.matching import Levels, levels_from_distances
 from runner.core.orders import Action, OrderRequest, OrderResult, Outcome, Side
@@ -49,7 +47,7 @@ class Execution:
     """Carries out order requests.
 
     Args:
-        terminal: The MetaTrader5 module or its twin.
+        delivery: Hands requests to the terminal.
         session: The connection.
         symbols: Spellings and rules.
         quotes: Fresh quotes.
@@ -57,13 +55,14 @@ class Execution:
         traces: Remembers what was sent.
         removal: Removes pending orders.
         placing: Places pending orders.
+        read_back: Reads what an accepted order did.
         clock: For waiting between tries.
         settings: Deviation.
     """
 
     def __init__(
         self,
-        terminal: Terminal,
+        delivery: Delivery,
         session: Session,
         symbols: Symbols,
         quotes: Quotes,
@@ -71,10 +70,11 @@ class Execution:
         traces: Traces,
         removal: Removal,
         placing: Placing,
+        read_back: ReadBack,
         clock: Clock,
         settings: MT5Settings,
     ) -> None:
-        self._terminal = terminal
+        self._delivery = delivery
         self._session = session
         self._symbols = symbols
         self._quotes = quotes
@@ -84,7 +84,7 @@ class Execution:
         self._placing = placing
         self._clock = clock
         self._deviation = settings.deviation
-        self._read_back = ReadBack(terminal, session)
+        self._read_back = read_back
         self._fillings: dict[str, int] = {}
         self._bare: set[int] = set()
 
@@ -93,14 +93,12 @@ class Execution:
         try:
             self._session.linked()
             if request.action is Action.CANCEL:
-                return self._removal.send(request, self._deliver, self._unanswered)
+                return self._removal.send(request)
             if request.action is Action.PLACE:
-                return self._settled(
-                    self._placing.send(request, self._deliver, self._unanswered)
-                )
+                return self._settled(self._placing.send(request))
             attempt = self._prepare(request)
         except (UnavailableError, OrderError, SymbolError) as error:
-            return _result(request, Outcome.NOT_SENT, str(error))
+            return told(request, Outcome.NOT_SENT, str(error))
         if attempt is None:
             return _already_closed(request, "the position is not open any more")
         return self._settled(self._run(attempt))
@@ -143,12 +141,12 @@ class Execution:
                 draft = attempt.draft(quote)
             except (UnavailableError, OrderError) as error:
                 if refusal is None:
-                    return _result(request, Outcome.NOT_SENT, str(error))
+                    return told(request, Outcome.NOT_SENT, str(error))
                 return attrs.evolve(refusal, message=f"{refusal.message}; {error}")
             self._traces.sent(request.token, quote.time_msc)
-            answer = self._deliver(draft.request)
+            answer = self._delivery.send(draft.request)
             if answer is None:
-                return self._unanswered(request)
+                return self._delivery.unanswered(request)
             rule = rule_for(answer.retcode)
             if rule.reaction is Reaction.READ_BACK:
                 return self._accepted(attempt, draft, answer)
@@ -174,23 +172,6 @@ class Execution:
                 f"{self._deviation}"
             )
         return quote
-
-    def _deliver(self, request: dict[str, Any]) -> OrderSendResult | None:
-        # One positional dict and no keywords, written out: an empty mapping of
-        # keywords, as generic wrappers pass it, makes the real module refuse.
-        return self._terminal.order_send(request)
-
-    def _unanswered(self, request: OrderRequest) -> OrderResult:
-        code, text = self._terminal.last_error()
-        problem = self._session.failure("order_send", code, text)
-        meaning = NOT_SENT.get(code)
-        if meaning is not None:
-            return _result(request, Outcome.NOT_SENT, f"{problem}: {meaning}")
-        return _result(
-            request,
-            Outcome.UNKNOWN,
-            f"{problem}: the reply is lost, the order may be executed",
-        )
 
     def _may_repeat(
         self, attempt: Attempt, reaction: Reaction, quote: TickInfo
@@ -364,20 +345,9 @@ def _check_side(request: OrderRequest, held: Side) -> None:
         )
 
 
-def _result(request: OrderRequest, outcome: Outcome, message: str) -> OrderResult:
-    return OrderResult(
-        token=request.token,
-        outcome=outcome,
-        message=message,
-        ticket=request.ticket or 0,
-    )
-
-
 def _already_closed(request: OrderRequest, message: str) -> OrderResult:
     # What was wanted stands, with nothing executed: filled, with a volume of zero.
-    return attrs.evolve(
-        _result(request, Outcome.FILLED, message), retcode=POSITION_CLOSED
-    )
+    return told(request, Outcome.FILLED, message, POSITION_CLOSED)
 
 
 def _answered(
@@ -389,4 +359,4 @@ def _answered(
     is_locked = rule.reaction is Reaction.LOCKED and request.action is Action.OPEN
     is_unclear = is_locked or rule.reaction is Reaction.LOOK_UP
     outcome = Outcome.UNKNOWN if is_unclear else Outcome.REJECTED
-    return attrs.evolve(_result(request, outcome, message), retcode=answer.retcode)
+    return told(request, outcome, message, answer.retcode)

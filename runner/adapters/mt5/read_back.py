@@ -7,13 +7,13 @@ still be missing and come a moment later (MQL5 reference, `OrderSend`).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TypeVar
 
 import attrs
 
 from runner.adapters.mt5 import terminal as mt5
-from runner.adapters.mt5.attempt import Budget
+from runner.adapters.mt5.attempt import Budget, patiently
 from runner.adapters.mt5.readings import side_of
 from runner.adapters.mt5.session import Session
 from runner.adapters.mt5.structs import OrderSendResult, TradeDeal, TradePosition
@@ -24,8 +24,6 @@ from runner.ports import UnavailableError
 
 _T = TypeVar("_T")
 
-_PAUSES = (0.02, 0.08, 0.2, 0.3)
-"""Seconds between readings while a fill does not show yet."""
 _VOLUME_DECIMALS = 8
 _PRICE_NOISE = 1e-9
 _LOTS_NOISE = 1e-8
@@ -71,7 +69,7 @@ class ReadBack:
             take_profit=sent.take_profit,
         )
         try:
-            for _ in _patiently(budget):
+            for _ in patiently(budget):
                 deal = self._deal(answer)
                 position = self._position(request, answer, deal)
                 if position is not None:
@@ -286,16 +284,8 @@ def _as_told(result: OrderResult, answer: OrderSendResult) -> Outcome:
     return Outcome.FILLED if is_proved else Outcome.UNKNOWN
 
 
-def _patiently(budget: Budget) -> Iterator[None]:
-    yield
-    for pause in _PAUSES:
-        if not budget.wait(pause):
-            return
-        yield
-
-
 def _until(budget: Budget, read: Callable[[], _T | None]) -> _T | None:
-    for _ in _patiently(budget):
+    for _ in patiently(budget):
         value = read()
         if value is not None:
             return value

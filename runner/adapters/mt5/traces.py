@@ -20,7 +20,7 @@ from datetime import timedelta
 from typing import Any
 
 from runner.adapters.mt5 import terminal as mt5
-from runner.adapters.mt5.orders import PENDING_TYPES
+from runner.adapters.mt5.pending import PENDING_TYPES
 from runner.adapters.mt5.server_time import ServerTime
 from runner.adapters.mt5.structs import TradeDeal, TradeOrder, TradePosition
 from runner.adapters.mt5.symbols import Symbols

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 import attrs
 
@@ -17,10 +16,8 @@ from runner.core.orders import (
     OrderRequest,
     OrderResult,
     Outcome,
-    PendingKind,
     PendingOrder,
     Position,
-    Side,
 )
 from runner.core.trade_flow import (
     Answered,
@@ -36,6 +33,7 @@ from runner.core.trade_flow import (
 )
 from runner.host.manager import PluginHost
 from runner.loop.order_log import OrderLog
+from runner.loop.order_record import from_record, to_record
 from runner.loop.view import View
 from runner.ports import Broker, Clock, StateError, StateStore, UnavailableError
 
@@ -95,7 +93,7 @@ class OrderDesk:
             StateError: If they cannot be read: what is open is not known then.
         """
         for token, record in self._store.items(_NAMESPACE).items():
-            flow = OrderFlow(request=_read(token, record), stage=Stage.RECORDED)
+            flow = OrderFlow(request=from_record(token, record), stage=Stage.RECORDED)
             log.warning("order %s was sent by an earlier start: looking it up", token)
             self._step(flow, Restarted(self._now()))
 
@@ -245,7 +243,7 @@ class OrderDesk:
         if self._view.newest_tick_at is not None:
             request = attrs.evolve(request, placed_at=self._view.now)
         try:
-            self._store.put(_NAMESPACE, request.token, _write(request))
+            self._store.put(_NAMESPACE, request.token, to_record(request))
         except StateError as error:
             # An opening that is not on disk is not sent: a crash would forget it. An
             # exit is: it names its position, so it cannot do harm a second time.
@@ -335,38 +333,6 @@ class OrderDesk:
     def _tell(self, request: OrderRequest, result: OrderResult) -> None:
         self._order_log.tell(request, result)
         self._host.on_order_result(request=request, result=result, now=self._view.now)
-
-
-def _write(request: OrderRequest) -> dict[str, Any]:
-    placed_at, expires_at = request.placed_at, request.expires_at
-    return attrs.asdict(request) | {
-        "action": request.action.value,
-        "side": request.side.value,
-        "kind": request.kind and request.kind.value,
-        "expires_at": expires_at and expires_at.isoformat(),
-        "placed_at": placed_at and placed_at.isoformat(),
-    }
-
-
-def _read(token: str, record: Any) -> OrderRequest:
-    try:
-        # Orders that an earlier version wrote have no kind and no times.
-        kind, placed_at = record.get("kind"), record.get("placed_at")
-        expires_at = record.get("expires_at")
-        fields: dict[str, Any] = {
-            **record,
-            "action": Action(record["action"]),
-            "side": Side(record["side"]),
-            "kind": PendingKind(kind) if kind else None,
-            "expires_at": datetime.fromisoformat(expires_at) if expires_at else None,
-            "placed_at": datetime.fromisoformat(placed_at) if placed_at else None,
-        }
-        return OrderRequest(**fields)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise StateError(
-            f"order {token} on disk is damaged ({error!r}), so what is open is not "
-            "known. Check the account by hand, then move the state file away"
-        ) from error
 
 
 def _without_answer(

@@ -129,7 +129,7 @@ def test_no_request_that_opens_is_made_but_by_the_desk() -> None:
         "runner/loop/desk.py:OrderDesk:close",
         "runner/loop/desk.py:OrderDesk:protect",
         "runner/loop/desk.py:OrderDesk:cancel",
-        "runner/loop/desk.py:_read",
+        "runner/loop/order_record.py:from_record",
     } == requests
     assert {"runner/strategy.py"} == intents
 

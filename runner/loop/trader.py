@@ -85,6 +85,8 @@ class Trader:
             known.spec.point,
         )
         if intent.increases_exposure or is_widening:
+            if self._gate.is_old:
+                own.append(Deny("OLD_VERDICT", "the account was judged too long ago"))
             own += member.against_entry(intent.symbol, known.config)
             guards += self._host.check_symbol(
                 symbol=known.spec, config=known.config, now=self._view.now

@@ -140,6 +140,7 @@ class Walker(Strategy):
 
     Parameters = Parameters
     wish: str = ""
+    clock: FakeClock
 
     def on_tick(self, tick: Tick) -> Intents:
         wish, held = type(self).wish, self.positions(tick.symbol)
@@ -155,6 +156,9 @@ class Walker(Strategy):
             return self.sell("GBPUSD", volume=0.1)
         if wish == "pending":
             return self.buy_limit(tick.symbol, 1.0, volume=0.1)
+        if wish == "entry, much later":
+            self.clock.wait(40.0)
+            return [self.buy(tick.symbol, volume=0.1, stop_loss=500)]
         if wish == "endless":
             return self.buy(tick.symbol, volume=0.1, stop_loss=float("inf"))
         return self._about(held[0], wish) if held else None
@@ -181,7 +185,7 @@ class Account:
         self.terminal = SimulatedTerminal(hedging=hedging, **terminal)
         self.store, self.clock = MemoryStore(), FakeClock(self.now)
         self.guard = Guard()
-        self.bot: Any = type("Walker", (Walker,), {})
+        self.bot: Any = type("Walker", (Walker,), {"clock": self.clock})
         self.starts = 0
         self.quote()
         self.start()
@@ -382,6 +386,17 @@ def test_a_close_never_turns_a_position_round(wish: str, *, hedging: bool) -> No
     account.wish(wish, quotes=5)
 
     assert {} == account.net
+
+
+@KINDS
+def test_what_was_judged_long_ago_opens_nothing(*, hedging: bool) -> None:
+    """A call that hung, or a machine that slept: another may own the account by now."""
+    account = Account(hedging=hedging)
+    account.wish("entry, much later")
+    late = account.net
+    account.wish("entry")
+
+    assert ({"EURUSD": 0.1}, {"EURUSD": 0.2}) == (late, account.net)
 
 
 @KINDS

@@ -20,13 +20,13 @@ class Truth:
 
     Attributes:
         positions: Ticket to comment, magic, volume and stop.
-        orders: Tickets of pending orders.
+        orders: Pending orders: ticket to magic.
         deals: Comment of the opening order, entry and volume of every deal.
         phases: How often the market moved.
     """
 
     positions: Mapping[int, tuple[str, int, float, float]]
-    orders: tuple[int, ...]
+    orders: Mapping[int, int]
     deals: tuple[tuple[str, int, float], ...]
     phases: int
 
@@ -39,7 +39,7 @@ def truth_of(terminal: SimulatedTerminal, phases: int = 0) -> Truth:
             held.ticket: (held.comment, held.magic, held.volume, held.sl)
             for held in account.positions.values()
         },
-        orders=tuple(account.orders),
+        orders={order.ticket: order.magic for order in account.orders.values()},
         deals=tuple(
             (deal.comment, deal.entry, deal.volume)
             for deal in account.history.deals.between(0, 2**31)
@@ -60,7 +60,8 @@ def check(truth: Truth, *, bare_allowed: bool = False) -> None:
     )
     assert [] == [token for token, count in entries.items() if count > 1], "sent twice"
     own = {ticket: held for ticket, held in truth.positions.items() if held[1]}
-    assert len(own) <= 1, "two positions of one strategy"
+    waiting = [ticket for ticket, magic in truth.orders.items() if magic]
+    assert len(own) + len(waiting) <= 1, "two positions or orders of one strategy"
     bare = [ticket for ticket, held in own.items() if not held[3]]
     assert bare_allowed or not bare, "a position without its stop"
 

@@ -10,7 +10,7 @@ from hands import HANDS, by_hand
 from hypothesis import given, note, seed, settings
 from hypothesis import strategies as st
 from terminal_process import Waves, drop_comments
-from terminal_truth import ENTRY, agree, check, truth_of
+from terminal_truth import ENTRY, agree, check, own_of, truth_of
 from whole_runner import MemoryStore, WholeRunner
 from worker import Busy, BusyParameters, Fishing, settle
 
@@ -100,6 +100,7 @@ DEEDS = st.dictionaries(
     faults=SCHEDULES,
     deeds=DEEDS,
     killed_after=st.sets(st.integers(1, _BARS), max_size=3),
+    flatten_at=st.none() | st.integers(1, _BARS),
     strategy=st.sampled_from([Busy, Fishing]),
     hedging=st.booleans(),
     drops_comments=st.booleans(),
@@ -108,6 +109,7 @@ def test_one_intent_is_one_position_with_its_stop_whatever_fails(
     faults: dict[str, dict[int, Fault]],
     deeds: dict[tuple[str, int], str],
     killed_after: set[int],
+    flatten_at: int | None,
     strategy: type[Strategy],
     hedging: bool,
     drops_comments: bool,
@@ -115,8 +117,8 @@ def test_one_intent_is_one_position_with_its_stop_whatever_fails(
     """At every bar at the terminal; and, once all is calm, the runner knows it."""
     note(
         f"Schedule({faults}), by hand {deeds}, killed after bars {killed_after}, "
-        f"{strategy.__name__}, hedging={hedging}, drops_comments={drops_comments}, "
-        f"MT5RUNNER_SEED={SEED}"
+        f"flattened at bar {flatten_at}, {strategy.__name__}, hedging={hedging}, "
+        f"drops_comments={drops_comments}, MT5RUNNER_SEED={SEED}"
     )
     terminal = SimulatedTerminal(hedging=hedging)
     if drops_comments:
@@ -128,18 +130,25 @@ def test_one_intent_is_one_position_with_its_stop_whatever_fails(
     runner = _start(strategy, terminal, store, clock, 0)
     terminal.faults = _planned(terminal, faults, deeds)
     for bar in range(1, _BARS + 1):
-        for _ in range(2):
-            driver.advance()
-            runner.cycle(2)
+        if bar == flatten_at:
+            runner.command("FLATTEN")
+        _play(driver, runner)
         check(truth_of(terminal), bare_allowed=True)
         if bar in killed_after:
             terminal.faults, kept = None, terminal.faults
             runner = _start(strategy, terminal, store, clock, bar)
+            if flatten_at is not None and bar >= flatten_at:
+                runner.command("FLATTEN")
             terminal.faults = kept
 
     terminal.faults = None
     by_hand(terminal, "tidy up")
     found: dict[str, Any] = settle(runner)
+    if flatten_at is not None:
+        runner.cycle(3, seconds=6.0)
+        found = settle(runner)
+        assert not own_of(truth_of(terminal)), "not flat"
+        runner.command("RUN", seq=2)
     truth = truth_of(terminal)
     agree(found, truth)
     check(truth)
@@ -147,13 +156,18 @@ def test_one_intent_is_one_position_with_its_stop_whatever_fails(
 
     orders = 0
     for _ in range(8):
-        for _ in range(2):
-            driver.advance()
-            runner.cycle(2)
+        _play(driver, runner)
         orders += len(truth_of(terminal).orders)
     entries = [deal for deal in truth_of(terminal).deals if deal[1] == ENTRY]
     assert entries or orders, "it never trades again"
     check(truth_of(terminal))
+
+
+def _play(driver: Any, runner: WholeRunner) -> None:
+    """Play one bar, with the runner at work in each of its phases."""
+    for _ in range(2):
+        driver.advance()
+        runner.cycle(2)
 
 
 def _start(

@@ -59,11 +59,17 @@ def check(truth: Truth, *, bare_allowed: bool = False) -> None:
         comment for comment, entry, _ in truth.deals if entry == ENTRY and comment
     )
     assert [] == [token for token, count in entries.items() if count > 1], "sent twice"
-    own = {ticket: held for ticket, held in truth.positions.items() if held[1]}
-    waiting = [ticket for ticket, magic in truth.orders.items() if magic]
-    assert len(own) + len(waiting) <= 1, "two positions or orders of one strategy"
-    bare = [ticket for ticket, held in own.items() if not held[3]]
+    assert len(own_of(truth)) <= 1, "two positions or orders of one strategy"
+    bare = [
+        ticket for ticket, held in truth.positions.items() if held[1] and not held[3]
+    ]
     assert bare_allowed or not bare, "a position without its stop"
+
+
+def own_of(truth: Truth) -> list[int]:
+    """Return the tickets of what is not a person's: positions, then orders."""
+    held = [ticket for ticket, one in truth.positions.items() if one[1]]
+    return [*held, *(ticket for ticket, magic in truth.orders.items() if magic)]
 
 
 def agree(found: dict[str, Any], truth: Truth) -> None:

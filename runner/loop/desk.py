@@ -321,7 +321,7 @@ class OrderDesk:
             self._await_sight(flow.request, flow.result)
             self._tell(flow.request, flow.result)
         elif flow.stage is Stage.ABANDONED:
-            log.warning("order %s left no trace: it was never executed", token)
+            log.warning("order %s left no trace and is given up", token)
 
     def _forget(self, token: str) -> None:
         try:

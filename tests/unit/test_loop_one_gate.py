@@ -527,6 +527,23 @@ def test_a_change_of_stop_in_doubt_does_not_hold_a_flatten(*, hedging: bool) -> 
     assert {} == account.net
 
 
+@KINDS
+def test_a_pending_order_whose_removal_was_lost_is_removed_soon(
+    *, hedging: bool
+) -> None:
+    """It may be filled at any moment, and nothing speaks against asking again."""
+    account = Account(hedging=hedging)
+    account.wish("pending")
+    assert 1 == len(account.terminal.orders_get() or ())
+    account.terminal.faults = Schedule({"order_send": {1: Refuse(10012)}})
+    account.runner.command("PAUSE")
+    for _ in range(5):
+        account.quote()
+        account.runner.cycle(seconds=3.0)
+
+    assert () == account.terminal.orders_get()
+
+
 def test_a_position_larger_than_the_largest_order_can_be_flattened() -> None:
     """A netting account adds orders up; each close takes as much as one order may."""
     account = Account(hedging=False, symbols={"EURUSD": {"volume_max": 0.15}})

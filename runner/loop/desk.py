@@ -295,6 +295,9 @@ class OrderDesk:
             result = self._broker.find(request)
         except UnavailableError:
             return Unreadable(self._now())
+        except Exception:
+            log.exception("looking up order %s stumbled", request.token)
+            return Unreadable(self._now())
         return Found(result) if result else NoTrace(self._now())
 
     def _step(self, flow: OrderFlow, event: Event) -> None:

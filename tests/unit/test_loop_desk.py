@@ -92,6 +92,7 @@ class ScriptedBroker:
         self.swallow = False
         self.show = True
         self.is_readable = True
+        self.find_error: Exception | None = None
 
     def connect(self, login: Login) -> Account:
         return self.account()
@@ -148,6 +149,8 @@ class ScriptedBroker:
     def find(self, request: OrderRequest) -> OrderResult | None:
         if not self.is_readable:
             raise UnavailableError("no connection")
+        if self.find_error is not None:
+            raise self.find_error
         for position in self.open.values():
             if position.comment == request.token:
                 return OrderResult(
@@ -250,6 +253,23 @@ def test_a_terminal_that_cannot_be_read_proves_nothing(made):
         made.desk.settle()
 
     assert made.is_unresolved()
+
+
+def test_a_look_up_that_stumbles_proves_nothing_and_breaks_nothing(made):
+    """A start that ends in the same error each time could not flatten either."""
+    made.broker.swallow = True
+    made.open()
+    made.broker.find_error = ValueError("a bug")
+    for _ in range(40):
+        made.clock.wait(2)
+        made.desk.settle()
+    assert made.is_unresolved()
+
+    made.broker.find_error = None
+    for _ in range(20):
+        made.clock.wait(2)
+        made.desk.settle()
+    assert not made.is_unresolved()
 
 
 def test_an_order_left_by_a_killed_runner_is_looked_up_by_the_next_one(made):

@@ -89,7 +89,7 @@ class Flattener:
         self._acknowledge()
         if self._view.positions is None:
             return
-        steps = sorted(dict.fromkeys(self._steps(demands)), key=lambda step: step.kind)
+        steps = sorted(dict.fromkeys(self._steps(demands)), key=self._turn)
         wanted = {(step.kind, step.ticket) for step in steps}
         self._next_tries = {
             key: due for key, due in self._next_tries.items() if key in wanted
@@ -104,6 +104,11 @@ class Flattener:
             if now >= self._next_tries.get(key, now):
                 self._next_tries[key] = now + _RETRY
                 self._do(step)
+
+    def _turn(self, step: _Step) -> tuple[float, _Kind]:
+        # What was never tried comes first, and then what was tried longest ago: steps
+        # that are refused slowly must not take every cycle for themselves.
+        return self._next_tries.get((step.kind, step.ticket), 0.0), step.kind
 
     def own_positions(self) -> list[Position]:
         """Return the open positions that any strategy of this account opened."""

@@ -614,3 +614,26 @@ def test_a_slow_broker_does_not_keep_the_heartbeat_waiting(world):
     world.cycle(10)
     assert {} == world.terminal.open
     assert DONE is _told(world)[-1]
+
+
+def test_what_is_refused_slowly_does_not_starve_what_could_be_closed(world):
+    """At a weekend some markets are closed and others are not."""
+    world.begin()
+    for ticket in range(1, 21):
+        world.terminal.add("EURUSD" if ticket < 20 else "XAUUSD", world.magic, ticket)
+    send = world.terminal.send
+
+    def slow(request):
+        world.clock.wait(2.0)
+        is_closed = request.symbol == "EURUSD"
+        world.terminal.answer = Outcome.REJECTED if is_closed else Outcome.FILLED
+        return send(request)
+
+    world.terminal.send = slow
+    world.command("FLATTEN")
+    world.cycle(6)
+
+    assert 20 not in world.terminal.open
+    assert 19 == len(world.terminal.open)
+    tried = [request.ticket for request in world.terminal.sent]
+    assert set(range(1, 21)) == set(tried)

@@ -33,8 +33,7 @@ def by_hand(terminal: SimulatedTerminal, deed: str) -> None:
     if is_hedging and deed == "open":
         _send(terminal, 0.1, is_sale=False)
     if is_hedging and deed == "place":
-        place = {"action": 5, "type": 2, "price": 0.9, "type_filling": 2}
-        _send(terminal, 0.1, is_sale=False, **place)
+        _send(terminal, 0.1, is_sale=False, action=5, type=2, price=0.9, type_filling=2)
     terminal.faults, terminal.down = kept
 
 

@@ -242,8 +242,13 @@ class Account:
     @property
     def risk(self) -> float:
         """Points from the entry to the stop, of the position that was bought first."""
-        held = self.terminal.positions_get()[0]
+        held = (self.terminal.positions_get() or ())[0]
         return round((held.price_open - held.sl) / 0.00001)
+
+    @property
+    def standing(self) -> tuple[dict[str, float], float, int]:
+        """What is held, open or pending, and risked."""
+        return self.net, self.gross, self.risk
 
 
 class Guard:
@@ -327,11 +332,11 @@ def test_the_paths_lead_somewhere_while_nothing_speaks_against_them(
 ) -> None:
     """So that the walk below proves something."""
     account = Account(hedging=hedging)
-    before = account.net, account.gross, account.risk
+    usual = {"EURUSD": 0.1}, 0.1, 500
+    assert usual == account.standing
     account.wish(wish)
 
-    assert ({"EURUSD": 0.1}, 0.1, 500) == before
-    assert before != (account.net, account.gross, account.risk)
+    assert usual != account.standing
 
 
 @KINDS

@@ -240,7 +240,7 @@ class Account:
         return float(sum(pending + held))
 
     @property
-    def risk(self) -> float:
+    def risk(self) -> int:
         """Points from the entry to the stop, of the position that was bought first."""
         held = (self.terminal.positions_get() or ())[0]
         return round((held.price_open - held.sl) / 0.00001)

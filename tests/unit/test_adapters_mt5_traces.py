@@ -1,4 +1,4 @@
-"""Whose record it is, where the broker keeps no comments: on the twin."""
+"""Whose record it is, above all where the broker keeps no comments: on the twin."""
 
 from __future__ import annotations
 
@@ -30,10 +30,13 @@ LOST_UNSENT = faults.Refuse(10012)
 class Account:
     """An adapter over the twin of a broker that drops comments."""
 
-    def __init__(self, start: datetime = START, **options: Any) -> None:
-        self.start, self.options = start, options
+    def __init__(
+        self, start: datetime = START, *, keeps_comments: bool = False, **options: Any
+    ) -> None:
+        self.start = start
         self.terminal = SimulatedTerminal(**options)
-        drop_comments(self.terminal)
+        if not keeps_comments:
+            drop_comments(self.terminal)
         self.clock = FakeClock(start)
         self.connect()
         self.terminal.symbol_select("EURUSD", True)
@@ -254,3 +257,18 @@ def test_a_close_in_doubt_is_told_although_history_lags(account: Account) -> Non
 
     assert found is not None
     assert (Outcome.FILLED, 0.1) == (found.outcome, found.volume)
+
+
+def test_an_opening_that_netted_with_a_persons_position_gives_it_no_stop() -> None:
+    """Opened by hand in the same second: what is left of it is that person's."""
+    account = Account(hedging=False, keeps_comments=True)
+    ticket = account.by_hand(1, volume=0.3)
+    request = account.request(Action.OPEN, Side.BUY, stop_loss=300)
+    account.lose(request, faults.Answer(10012))
+
+    found = account.adapter.find(request)
+
+    assert found is not None
+    assert (Outcome.FILLED, 0.1) == (found.outcome, found.volume)
+    (held,) = account.terminal.positions_get(ticket=ticket) or ()
+    assert (0.2, 0.0) == (held.volume, held.sl)

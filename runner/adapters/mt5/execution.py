@@ -262,6 +262,8 @@ class Execution:
             )
         if position is None or position.sl:
             return found
+        if side_of(position) is not request.side:
+            return found  # it netted with what another holds, and this is the rest
         name = self._symbols.name(position.symbol)
         try:
             rules = self._symbols.fresh_rules(name)

@@ -144,7 +144,7 @@ class Gate:
             now=now,
         )
         guards = self._host.check_trading(account=account, config=config, now=now)
-        if view.positions is not None and view.orders is not None:
+        if view.is_current:
             demanded = self._host.demand_exits(
                 account=account,
                 positions=positions,

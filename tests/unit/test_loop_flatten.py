@@ -637,3 +637,32 @@ def test_what_is_refused_slowly_does_not_starve_what_could_be_closed(world):
     assert 19 == len(world.terminal.open)
     tried = [request.ticket for request in world.terminal.sent]
     assert set(range(1, 21)) == set(tried)
+
+
+def test_a_demand_stands_while_the_terminal_has_no_server(world, guard):
+    """What it shows then is no proof that there is nothing left to close."""
+    world.begin()
+    world.terminal.add("EURUSD", world.magic, 1)
+    guard.demands = Demand(code="LIMIT", close=(1,))
+    world.terminal.answer = Outcome.REJECTED
+    world.cycle()
+    _unlink(world, is_linked=False)
+    guard.demands = None
+    world.cycle(2)
+    assert ["LIMIT"] == [one.code for one in world.loop.gate.demands["guard"]]
+
+    _unlink(world, is_linked=True)
+    world.cycle()
+    assert () == world.loop.gate.demands["guard"]
+
+
+def test_a_heartbeat_tells_no_number_while_the_terminal_has_no_server(world):
+    """None would be flat, and flat is not known."""
+    world.begin()
+    world.bar()
+    world.cycle(31)
+    assert "1" == world.link.beats[-1]["open_positions"]
+    _unlink(world, is_linked=False)
+    world.cycle(31)
+
+    assert "None" == world.link.beats[-1]["open_positions"]

@@ -41,6 +41,7 @@ log = logging.getLogger("mt5runner.orders")
 
 _NAMESPACE = "orders"
 _LOOK_UP_EVERY = 2.0  # seconds between two look-ups of the same lost order
+_REPEAT_CLOSE = 5.0  # seconds after which a whole close in doubt is sent once more
 _STANDS = {Outcome.FILLED, Outcome.PLACED}
 _SIGHT_WITHIN = 10.0  # seconds in which a terminal shows what it has filled
 
@@ -83,6 +84,7 @@ class OrderDesk:
         self._sent = 0
         self._unresolved: dict[str, OrderFlow] = {}
         self._unseen: dict[int, _Unseen] = {}
+        self._closes: dict[int, float] = {}
         self._next_look_up = 0.0
         self._order_log = OrderLog()
 
@@ -145,11 +147,19 @@ class OrderDesk:
     ) -> None:
         """Send an order that closes *position*, wholly unless *volume* says less.
 
-        Does nothing while an earlier close of that position has no outcome. A change
-        of its stop in doubt does not hold it: closed is closed.
+        Does nothing while an earlier close of that position has no outcome, unless it
+        is old and to repeat it can do no harm. A change of its stop in doubt does not
+        hold it: closed is closed.
         """
-        if self._is_busy(position.ticket, Action.CLOSE):
+        is_whole = volume is None or volume >= position.volume
+        is_held = self._is_busy(position.ticket, Action.CLOSE)
+        if is_held and not (is_whole and self._may_repeat_close(position.ticket)):
             return
+        self._closes = {
+            ticket: at
+            for ticket, at in self._closes.items()
+            if self._is_busy(ticket, Action.CLOSE)
+        } | {position.ticket: self._clock.monotonic()}
         self._carry_out(
             OrderRequest(
                 token=self._token(),
@@ -238,6 +248,15 @@ class OrderDesk:
         # By action: an order and the position that it opened may have the same number.
         requests = (flow.request for flow in self._unresolved.values())
         return any(one.ticket == ticket and one.action in actions for one in requests)
+
+    def _may_repeat_close(self, ticket: int) -> bool:
+        # On a hedging account a close names its position, and a second one finds it
+        # closed. On a netting account it might open the opposite one.
+        account = self._view.last_account
+        if account is None or not account.is_hedging:
+            return False
+        closed_at = self._closes.get(ticket)
+        return closed_at is None or self._clock.monotonic() - closed_at >= _REPEAT_CLOSE
 
     def _carry_out(self, request: OrderRequest) -> None:
         if self._view.newest_tick_at is not None:

@@ -93,6 +93,7 @@ class ScriptedBroker:
         self.show = True
         self.is_readable = True
         self.find_error: Exception | None = None
+        self.is_hedging = True
 
     def connect(self, login: Login) -> Account:
         return self.account()
@@ -101,7 +102,12 @@ class ScriptedBroker:
         if not self.is_readable:
             raise UnavailableError("no connection")
         return Account(
-            login=1, server="s", currency="USD", balance=1000.0, equity=1000.0
+            login=1,
+            server="s",
+            currency="USD",
+            balance=1000.0,
+            equity=1000.0,
+            is_hedging=self.is_hedging,
         )
 
     def positions(self) -> Sequence[Position]:
@@ -310,6 +316,32 @@ def test_a_close_is_not_repeated_while_its_outcome_is_unknown(made):
     made.desk.close(position, strategy="S")
 
     assert 2 == len(made.broker.sent)
+
+
+@pytest.mark.parametrize(
+    ("is_hedging", "volume", "seconds", "sent"),
+    [
+        (True, None, 4.0, 1),
+        (True, None, 5.0, 2),
+        (True, 0.1, 5.0, 2),
+        (True, 0.05, 60.0, 1),
+        (False, None, 60.0, 1),
+    ],
+)
+def test_a_whole_close_in_doubt_is_repeated_where_that_cannot_turn_the_position(
+    made, is_hedging, volume, seconds, sent
+):
+    """A hedging account's close names its position: a second one finds it closed."""
+    made.broker.is_hedging = is_hedging
+    made.broker.open[5] = POSITION
+    made.broker.swallow = True
+    made.view.read_account()
+    made.desk.close(POSITION, strategy="S")
+    made.clock.wait(seconds)
+    made.desk.close(POSITION, strategy="S", volume=volume)
+
+    assert sent == len(made.broker.sent)
+    assert sent == len(made.desk.unresolved)
 
 
 def test_moving_a_stop_keeps_what_is_not_named(made):

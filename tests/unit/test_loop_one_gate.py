@@ -560,3 +560,22 @@ def test_a_position_larger_than_the_largest_order_can_be_flattened() -> None:
         account.runner.cycle(seconds=6.0)
 
     assert {} == account.net
+
+
+@KINDS
+def test_a_flatten_whose_close_was_lost_repeats_it_soon_where_it_may(
+    *, hedging: bool
+) -> None:
+    """On a netting account it waits until the first has left no trace."""
+    account = Account(hedging=hedging)
+    account.terminal.faults = Schedule({"order_send": {1: Refuse(10012)}})
+    account.runner.command("FLATTEN", seq=9)
+    soon = []
+    for number in range(16):
+        account.quote()
+        account.runner.cycle(seconds=3.0)
+        soon += [account.net] if number == 3 else []
+
+    assert [{} if hedging else {"EURUSD": 0.1}] == soon
+    assert {} == account.net
+    assert CommandState.DONE is account.runner.link.acks[-1].state

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+import attrs
 from drawdown_account import OTHER, PAIR, Denials, make_puppet
 from whole_runner import MemoryStore, WholeRunner, utc
 
@@ -22,6 +23,17 @@ from runner.testing import FakeClock
 from runner.wire.acks import TRADE_FIELD
 
 _POINT = 0.00001
+
+
+@attrs.frozen(kw_only=True)
+class Stop(Parameters):
+    """Parameters of the second strategy.
+
+    Attributes:
+        stop_loss: Points.
+    """
+
+    stop_loss: int = 100
 
 
 class Slippery:
@@ -78,7 +90,7 @@ class GuardedAccount:
         """Start the runner on what an earlier one left on disk."""
         self.starts += 1
         first = make_puppet(self.wishes[1])
-        second = type("Second", (make_puppet(self.wishes[2]),), {})
+        second = type("Second", (make_puppet(self.wishes[2]),), {"Parameters": Stop})
         self._quote()
         self.runner = WholeRunner(
             self.terminal,
@@ -141,9 +153,9 @@ class GuardedAccount:
         return " ".join(self.denied.codes[before:])
 
     def buy(
-        self, lots: float = 0.1, symbol: str = PAIR, stop: float | None = None
+        self, lots: float | None = 0.1, symbol: str = PAIR, stop: float | None = None
     ) -> str:
-        """Let the chosen strategy want a long position.
+        """Let the chosen strategy want a long position; None leaves its size open.
 
         Returns:
             Why it was denied; empty if the terminal holds one more position for it.

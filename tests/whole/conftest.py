@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from account_run import AccountRun
 from guarded_account import GuardedAccount
 
 
@@ -29,3 +31,16 @@ def make(caplog: pytest.LogCaptureFixture) -> Iterator[Callable[..., GuardedAcco
     assert [] == [
         code for account in made for code in account.denied.codes if code not in told
     ]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AccountRun]:
+    """A server that knows an account, and what starts that account."""
+    monkeypatch.chdir(tmp_path)
+    project = logging.getLogger("mt5runner")
+    handlers, level, propagate = project.handlers[:], project.level, project.propagate
+    made = AccountRun(tmp_path)
+    yield made
+    made.close()
+    project.handlers[:], project.propagate = handlers, propagate
+    project.setLevel(level)

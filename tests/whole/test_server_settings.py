@@ -26,7 +26,7 @@ STATUSES = [
 def test_a_status_of_the_config_stops_entries(
     name: str, says: dict[str, Any], code: str
 ) -> None:
-    """By the config alone, without a heartbeat; exits go on, and entries when lifted."""
+    """By the config alone, without a heartbeat; exits go on; lifted, entries do."""
     account = GuardedAccount({}, **says)
     assert code == account.buy()
     (told,) = account.pauses

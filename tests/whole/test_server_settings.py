@@ -189,6 +189,18 @@ def test_each_symbol_has_its_parameters() -> None:
         assert [near, far] == [points(PAIR), points(OTHER)]
 
 
+def test_the_versions_in_force_are_told() -> None:
+    """To the server, which sees by them what has arrived."""
+    account = GuardedAccount({})
+    strategy(account)
+    account.tick(31)
+
+    assert "1" == account.runner.heartbeat["trade_config_version"]
+    assert '{"1":3}' == account.runner.heartbeat["strategy_versions"].replace(" ", "")
+    assert ("applied", "trade", 1) in account.runner.link.done
+    assert ("applied", "strategy:1", 3) in account.runner.link.done
+
+
 # -- how much --------------------------------------------------------------------------
 def test_an_order_is_of_the_servers_size() -> None:
     """Where the strategy names none."""

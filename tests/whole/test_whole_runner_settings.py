@@ -361,6 +361,18 @@ def test_a_live_symbol_may_have_another_name_and_bars_a_timeframe(
     assert {("EURUSD.m", terminal.TIMEFRAME_M1)} == terminal.asked_bars
 
 
+@pytest.mark.parametrize("terminal", ["paper", "mt5"])
+def test_the_servers_peak_is_of_the_live_account(
+    run: AccountRun, live: Any, terminal: str
+) -> None:
+    """A paper account of the same number has never had it."""
+    live(login=int(ACCOUNT))
+    run.admin("PATCH", f"accounts/{ACCOUNT}/", {"peak_balance": "20000.00"})
+    line = {"paper": "ACTIVE: entries and exits", "mt5": "drawdown MAX_DRAWDOWN"}
+
+    assert 0 == run.run(lambda: run.wait_for_line(line[terminal]), terminal=terminal)
+
+
 @pytest.mark.parametrize("policy", ["adopt", "flatten", "refuse"])
 def test_what_a_restart_finds_open_becomes_what_was_chosen(
     run: AccountRun, live: Any, policy: str

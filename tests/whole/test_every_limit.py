@@ -210,6 +210,24 @@ PLUGINS: Mapping[str, Mapping[str, str]] = {
         close_positions="test_own_positions_are_closed_at_the_target_if_chosen",
     ),
 }
+BOTS = "whole/test_strategy_parameters.py"
+STRATEGIES: Mapping[str, Mapping[str, str]] = {
+    "TrendFollowingBot": _in(
+        BOTS,
+        threshold_points="test_threshold_points_is_how_far_a_bar_must_close",
+        stop_loss="test_stop_loss_and_take_profit_stand_at_the_broker",
+        take_profit="test_stop_loss_and_take_profit_stand_at_the_broker",
+        lookback_period="test_lookback_period_is_what_makes_the_channel",
+    ),
+    "MeanReversionBot": _in(
+        BOTS,
+        lookback_period="test_lookback_period_makes_mean_and_deviation",
+        entry_deviations="test_entry_deviations_is_how_far_opens",
+        exit_deviations="test_exit_deviations_is_how_near_closes",
+        stop_loss="test_stop_loss_of_the_reversion_stands_at_the_broker",
+        holding_minutes="test_holding_minutes_is_the_longest_life",
+    ),
+}
 ELSEWHERE: Mapping[str, str] = {
     "drawdown": f"{DRAWDOWN}::test_every_setting_has_its_test",
     "news_pause": "whole/test_whole_news_pause.py::test_every_setting_has_such_a_test",
@@ -257,6 +275,16 @@ def test_each_setting_of_each_built_in_plugin_has_its_test() -> None:
     assert ELSEWHERE.keys() <= dict(_settings()).keys()
 
 
+def test_each_parameter_of_each_built_in_strategy_has_its_test() -> None:
+    """What the server may set of them."""
+    found = {
+        name: _fields(record.cls.Parameters)
+        for name, record in discover().strategies.items()
+    }
+
+    assert {name: set(tests) for name, tests in STRATEGIES.items()} == found
+
+
 @functools.cache
 def _tests_in(file: str) -> frozenset[str]:
     tree = ast.parse((TESTS / file).read_text("utf-8"))
@@ -269,6 +297,7 @@ def test_each_test_that_is_named_exists() -> None:
     tables = [
         *(tests for _, tests in TABLES.values()),
         *PLUGINS.values(),
+        *STRATEGIES.values(),
         ELSEWHERE,
         COMMANDS,
     ]

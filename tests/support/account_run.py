@@ -29,7 +29,7 @@ _WITHIN = 20.0  # seconds
 BOT = '''
 import logging
 
-from runner import Account, Bar, Intents, OrderRequest, Strategy, hookimpl
+from runner import Account, Bar, Intents, OrderRequest, Strategy, Tick, hookimpl
 
 log = logging.getLogger("mt5runner.spy")
 
@@ -41,6 +41,9 @@ class Bot(Strategy):
         if not self.is_flat(bar.symbol):
             return None
         return self.buy(bar.symbol, stop_loss=1_000)
+
+    def on_tick(self, tick: Tick) -> Intents:
+        log.info("quote %s %s", tick.symbol, tick.time.isoformat())
 
 
 @hookimpl

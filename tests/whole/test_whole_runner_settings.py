@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import http.server
 import json
+import re
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -339,10 +341,16 @@ def test_the_brokers_clock_is_of_the_zone_that_is_named(
     """Else every time would be hours off."""
     live(login=int(ACCOUNT), server_zone=ServerZone.parse("Asia/Tokyo"))
 
-    def script() -> None:
-        run.wait_for_line("ACTIVE: entries and exits")
+    code = run.run(
+        lambda: run.wait_for_line("spy: quote EURUSD"),
+        terminal="mt5",
+        server_timezone="Asia/Tokyo",
+    )
 
-    assert 0 == run.run(script, terminal="mt5", server_timezone="Asia/Tokyo")
+    assert 0 == code
+    told = re.findall(r"quote EURUSD (\S+)", run.log)
+    ages = [datetime.now(UTC) - datetime.fromisoformat(one) for one in told]
+    assert [] == [age for age in ages if abs(age) > timedelta(minutes=30)]
 
 
 def test_a_live_symbol_may_have_another_name_and_bars_a_timeframe(

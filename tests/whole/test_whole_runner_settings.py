@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -46,13 +47,22 @@ SUFFIXED = {
 
 
 # -- plugins ---------------------------------------------------------------------------
-def test_a_section_of_a_plugin_is_its_settings(run: AccountRun) -> None:
-    """A tenth of a lot is more than the limits leave."""
-    assert 0 == run.play(plugins={"limits": {"lots": 0.05}})
-    assert "LOT_LIMIT: would=0.1 limit=0.05" in run.log
+@pytest.mark.parametrize(
+    ("plugin", "tight", "wide", "code"),
+    [
+        ("limits", {"lots": 0.05}, {"lots": 0.2}, "LOT_LIMIT"),
+        ("spread", {"points": 5.0}, {"points": 20.0}, "SPREAD_WIDE"),
+    ],
+)
+def test_a_section_of_a_plugin_is_its_settings(
+    run: AccountRun, plugin: str, tight: Any, wide: Any, code: str
+) -> None:
+    """And lets one run that would not without it."""
+    assert 0 == run.play(plugins={plugin: tight})
+    assert f"{plugin}: {code}" in run.log
     assert "sent open" not in run.log
 
-    assert 0 == run.play(plugins={"limits": {"lots": 0.2}})
+    assert 0 == run.play(plugins={plugin: wide})
     assert "sent open EURUSD" in run.log
 
 
@@ -276,26 +286,33 @@ def test_a_config_that_nobody_confirms_grows_too_old(run: AccountRun) -> None:
     assert 0 == run.run(lambda: run.wait_for_line(stale), max_config_age_h=0.0003)
 
 
-def test_heartbeats_are_sent_so_often(run: AccountRun) -> None:
-    """To the Redis that is named."""
+@pytest.fixture
+def control() -> Iterator[Any]:
+    """A Redis for the run, which has its `url`, and a client of it."""
     server = EmbeddedRedis()
     server.start()
+    with redis.Redis.from_url(server.url, decode_responses=True) as client:
+        yield SimpleNamespace(url=server.url, client=client)
+    server.stop()
+
+
+def test_heartbeats_are_sent_so_often(run: AccountRun, control: Any) -> None:
+    """To the Redis that is named."""
     times: set[str] = set()
 
-    def script() -> None:
-        run.wait_for_line("ACTIVE: entries and exits")
-        with redis.Redis.from_url(server.url, decode_responses=True) as client:
+    def beats() -> bool:
+        beat = control.client.hgetall(f"bot:heartbeat:{ACCOUNT}")
+        if beat.get("bot_status") == "ACTIVE":
+            times.add(beat["timestamp"])
+        return len(times) > 2
 
-            def beats() -> bool:
-                beat: Any = client.hgetall(f"bot:heartbeat:{ACCOUNT}")
-                if beat.get("bot_status") == "ACTIVE":
-                    times.add(beat["timestamp"])
-                return len(times) > 2
+    code = run.run(
+        lambda: run.wait_for(beats, "three heartbeats that say ACTIVE"),
+        redis_url=control.url,
+        heartbeat_interval=1,
+    )
 
-            run.wait_for(beats, "three heartbeats that say ACTIVE")
-
-    assert 0 == run.run(script, redis_url=server.url, heartbeat_interval=1)
-    server.stop()
+    assert 0 == code
 
 
 # -- a real terminal -------------------------------------------------------------------

@@ -282,7 +282,7 @@ REASONS: dict[str, Callable[[Account], None]] = {
     "command PAUSE": lambda a: a.runner.command("PAUSE"),
     "server pauses the bot": lambda a: _server(a, bot_status="PAUSED"),
     "server blocks": lambda a: _server(a, dd_blocked=True),
-    "config pauses the account": lambda a: a.runner.trade(account_status="SUSPENDED"),
+    "config pauses the account": lambda a: a.runner.trade(account_status="INACTIVE"),
     "config blocks": lambda a: a.runner.trade(dd_blocked=True),
     "config chooses nobody": lambda a: a.runner.trade(active_bot_id=None),
     "config drops the symbols": lambda a: a.runner.trade(enabled_symbols=()),

@@ -44,6 +44,7 @@ from runner.ports import (
 )
 from runner.recorder.observer import observe
 from runner.recorder.ports import (
+    NotedBreaks,
     learn_through,
     scripted,
     settings_through,
@@ -173,6 +174,7 @@ def _run_recorded(
     else:
         kept = through("store", recorder, store)
         learn = partial(learn_through, recorder)
+        watch.breaks = NotedBreaks(recorder)
         discovery, host = load_plugins(settings, kept, watch=watch, learn=learn)
         observe(host, recorder, lambda: recorder.problem)
     among = 1 if seat is None else seat.among

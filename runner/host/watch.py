@@ -12,10 +12,14 @@ handler knows exactly where it strikes, and strikes only
   first.
 
 An author's `except` or `finally` may swallow the error: the signal is sent again until
-the call is over. What waits in C (a socket, a library's loop) is not reached until it
+the call is over, and whatever it returns or raises then, it has taken too long. What
+waits in C (a socket, a library's loop) is not reached until it
 comes back to Python; if it never does, the loop is frozen, and whoever watches the
 process ends it. For that case the call in flight is marked outside the process
 (`Marker`).
+
+That a call took too long depends on the machine, not on what came in. So it is noted
+(`Breaks`), and a replay breaks off the same calls without waiting for anything.
 """
 
 from __future__ import annotations
@@ -27,7 +31,7 @@ import threading
 import time
 from collections.abc import Callable
 from types import FrameType
-from typing import ParamSpec, Protocol, TypeVar
+from typing import ParamSpec, Protocol, TypeVar, cast
 
 from runner.host.containment import OvertimeError, Raised, attempt
 
@@ -40,7 +44,7 @@ abort ends the process all the same."""
 
 _LOOKS = 8  # at a call within its limit; so it is broken off an eighth later at most
 _LONGEST_LOOK = 0.25  # seconds
-_AGAIN = 0.02  # seconds between two signals to a call that goes on
+_AGAIN = 0.002  # seconds between two signals to a call that goes on
 _SPARED = frozenset({"runner", "pluggy", "attr", "attrs", "logging"})
 """Packages whose code finishes what it does: the runner's, what it works with, and
 logging, which holds locks that every thread needs. So does the import of a module."""
@@ -60,6 +64,18 @@ class Marker(Protocol):
 
     def close(self) -> None:
         """Show nothing any more."""
+        ...
+
+
+class Breaks(Protocol):
+    """Notes which calls were broken off, or knows which have to be."""
+
+    def due(self, name: str, where: str) -> str | None:
+        """Return with which error the call that begins has to end; None for none."""
+        ...
+
+    def note(self, name: str, where: str, error: str) -> None:
+        """Take that *where* of *name* ended with that error for its time."""
         ...
 
 
@@ -83,11 +99,13 @@ class Watch:
     bounded; without them they are only contained.
 
     Args:
-        limit: Seconds that a call may take; None for no bound.
+        limit: Seconds that a call may take; infinite to end those alone that `breaks`
+            or `break_off` say; None for no bound.
         interrupt: How the main thread is made to see the signal.
 
     Attributes:
         marker: Shows the call in flight; None for none.
+        breaks: Notes which calls were broken off; None for nobody.
     """
 
     def __init__(
@@ -97,10 +115,12 @@ class Watch:
     ) -> None:
         self._limit = limit
         self.marker: Marker | None = None
+        self.breaks: Breaks | None = None
         self._interrupt = interrupt
         self._number = 0
         self._is_open = False
         self._overdue = 0
+        self._told = ""
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
         self._target = 0
@@ -160,36 +180,54 @@ class Watch:
         """
         if self._is_open:  # an author's code called something that calls another's
             return attempt(function, *args, **kwargs)
+        due = None if self.breaks is None else self.breaks.due(name, where)
+        if due is not None:
+            return self._broken_off(name, where, due)
         self._number += 1
         if self.marker is not None:
             self.marker.enter(name, where)
-        # To close the call is the first thing that happens on each way out: between a
-        # `try` that ends or an `except` that begins and that store, no handler can run.
-        answer: T | Raised
+        answer: T | Raised | None = None
+        self._is_open = True
         try:
-            self._is_open = True
             answer = attempt(function, *args, **kwargs)
+        except OvertimeError:
+            is_late = True
+        else:
+            is_late = self._overdue == self._number
+        finally:
             self._is_open = False
-        except OvertimeError as error:
-            self._is_open = False
-            answer = Raised(error)
-        except BaseException:
-            self._is_open = False
-            raise
-        if self.marker is not None:
-            self.marker.leave()
-        if self._overdue == self._number and not isinstance(answer, Raised):
-            return Raised(self._error())
-        return answer
+            if self.marker is not None:
+                self.marker.leave()
+        if is_late:
+            text = self._told or f"took longer than {self._limit:g} s"
+            return self._broken_off(name, where, text)
+        return cast("T | Raised", answer)
 
-    def _error(self) -> OvertimeError:
-        return OvertimeError(f"took longer than {self._limit:g} s")
+    def break_off(self, error: str) -> bool:
+        """Break off the open call, as if its time were over.
+
+        Args:
+            error: What it is told.
+
+        Returns:
+            Whether a call is open.
+        """
+        if self._is_open:
+            self._told = error
+            self._overdue = self._number
+        return self._is_open
+
+    def _broken_off(self, name: str, where: str, error: str) -> Raised:
+        self._told = ""
+        if self.breaks is not None:
+            self.breaks.note(name, where, error)
+        return Raised(OvertimeError(error))
 
     def _strike(self, _signum: int, frame: FrameType | None) -> None:
         """Break off the call that is overdue; runs in the main thread."""
         is_due = self._is_open and self._overdue == self._number
         if is_due and not _is_spared(frame):
-            raise self._error()
+            raise OvertimeError
 
     def _look(self, limit: float) -> None:
         pause = min(_LONGEST_LOOK, limit / _LOOKS)
@@ -199,7 +237,9 @@ class Watch:
             now = time.monotonic()
             if number != seen:
                 seen, since = number, now
-            is_over = number != 0 and now - since >= limit
+            is_over = number != 0 and (
+                now - since >= limit or self._overdue == number
+            )
             next_look = _AGAIN if is_over else pause
             if is_over:
                 self._overdue = number

@@ -214,6 +214,28 @@ def learn_through(script: Script, what: str, read: Callable[[], Any]) -> Any:
     return script.call(_LEARN, read_it, (what,))
 
 
+BROKEN_OFF = Call("watch.broken_off", type(None), ("name", "where", "error"))
+"""A call of an author's code ended for its time: an input, since machines differ."""
+
+
+class NotedBreaks:
+    """Writes down which calls were broken off; fulfils `runner.host.watch.Breaks`.
+
+    Args:
+        script: The recorder.
+    """
+
+    def __init__(self, script: Script) -> None:
+        self._script = script
+
+    def due(self, name: str, where: str) -> None:
+        """Return None: no call has to be broken off."""
+
+    def note(self, name: str, where: str, error: str) -> None:
+        """Write down that *where* of *name* ended with that error for its time."""
+        self._script.call(BROKEN_OFF, lambda *_: None, (name, where, error))
+
+
 def resident_through(
     script: Script, read: Callable[[], int | None]
 ) -> Callable[[], int | None]:

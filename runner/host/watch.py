@@ -9,7 +9,9 @@ handler knows exactly where it strikes, and strikes only
   call, does nothing;
 - where the innermost code is not the runner's own, nor of the machinery that keeps
   locks: the runner's work for an author (to write a value to disk, to log) is finished
-  first.
+  first. An author's loop that does nothing but have work done would hardly ever be met
+  outside of it, since a thread gets its turn while another writes. So from the first
+  signal that met such work on, the author's next call into it is refused.
 
 An author's `except` or `finally` may swallow the error: the signal is sent again until
 the call is over, and whatever it returns or raises then, it has taken too long. What
@@ -31,9 +33,11 @@ import threading
 import time
 from collections.abc import Callable
 from types import FrameType
-from typing import ParamSpec, Protocol, TypeVar, cast
+from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
 from runner.host.containment import OvertimeError, Raised, attempt
+
+TraceFunction = Callable[[FrameType, str, Any], Any]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -44,7 +48,7 @@ abort ends the process all the same."""
 
 _LOOKS = 8  # at a call within its limit; so it is broken off an eighth later at most
 _LONGEST_LOOK = 0.25  # seconds
-_AGAIN = 0.002  # seconds between two signals to a call that goes on
+_AGAIN = 0.02  # seconds between two signals to a call that goes on
 _SPARED = frozenset({"runner", "pluggy", "attr", "attrs", "logging"})
 """Packages whose code finishes what it does: the runner's, what it works with, and
 logging, which holds locks that every thread needs. So does the import of a module."""
@@ -121,6 +125,8 @@ class Watch:
         self._is_open = False
         self._overdue = 0
         self._told = ""
+        self._tracer: TraceFunction | None = None
+        self._is_refusing = False
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
         self._target = 0
@@ -196,6 +202,9 @@ class Watch:
             is_late = self._overdue == self._number
         finally:
             self._is_open = False
+            if self._is_refusing:
+                self._is_refusing = False
+                sys.settrace(self._tracer)
             if self.marker is not None:
                 self.marker.leave()
         if is_late:
@@ -225,8 +234,21 @@ class Watch:
 
     def _strike(self, _signum: int, frame: FrameType | None) -> None:
         """Break off the call that is overdue; runs in the main thread."""
+        if not self._is_open or self._overdue != self._number:
+            return
+        if not _is_spared(frame):
+            raise OvertimeError
+        if not self._is_refusing:
+            self._tracer, self._is_refusing = sys.gettrace(), True
+        sys.settrace(self._refuse)
+
+    def _refuse(self, frame: FrameType, event: str, _: object) -> None:
+        """Break off the overdue call as it enters the runner's code: nothing is begun.
+
+        A trace function, called where any function begins.
+        """
         is_due = self._is_open and self._overdue == self._number
-        if is_due and not _is_spared(frame):
+        if is_due and event == "call" and not _is_spared(frame.f_back):
             raise OvertimeError
 
     def _look(self, limit: float) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import TYPE_CHECKING
 
 from runner.cli.flags import (
     add_common_flags,
@@ -12,6 +13,9 @@ from runner.cli.flags import (
     setting,
 )
 from runner.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from runner.supervisor import Seat
 
 HELP = "run an account, live or on paper"
 
@@ -92,10 +96,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the account or accounts until told to stop."""
-    from runner.adapters.system_clock import SystemClock
-    from runner.supervisor import Seat, hold_lifeline, on_stop_signals
+    from runner.settings import SettingsError
+    from runner.supervisor import Seat, seal
 
-    seat = Seat.parse(arguments.worker) if arguments.worker else None
+    if not arguments.worker:
+        return _run(arguments, None)
+    try:
+        code = _run(arguments, Seat.parse(arguments.worker))
+    except SettingsError as error:
+        print(f"runner start: {error}", file=sys.stderr)
+        code = ExitCode.USAGE
+    return seal(code)
+
+
+def _run(arguments: argparse.Namespace, seat: Seat | None) -> int:
+    from runner.adapters.system_clock import SystemClock
+    from runner.supervisor import hold_lifeline, on_stop_signals
+
     more = {"accounts": (seat.account,)} if seat else {}
     each = load_account_settings(arguments, **more)
     if not each:

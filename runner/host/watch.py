@@ -259,9 +259,7 @@ class Watch:
             now = time.monotonic()
             if number != seen:
                 seen, since = number, now
-            is_over = number != 0 and (
-                now - since >= limit or self._overdue == number
-            )
+            is_over = number != 0 and (now - since >= limit or self._overdue == number)
             next_look = _AGAIN if is_over else pause
             if is_over:
                 self._overdue = number

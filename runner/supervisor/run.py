@@ -7,12 +7,18 @@ import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
+from runner.adapters.in_flight_file import read_in_flight
 from runner.logs import set_up
 from runner.ports import Clock
 from runner.settings import RunnerSettings
 from runner.supervisor.output import Printer, labelled
 from runner.supervisor.policy import Bounds
-from runner.supervisor.seat import Seat, sign_of_life_file, worker_command
+from runner.supervisor.seat import (
+    Seat,
+    in_flight_file,
+    sign_of_life_file,
+    worker_command,
+)
 from runner.supervisor.signals import on_stop_signals
 from runner.supervisor.supervisor import Supervisor
 
@@ -61,6 +67,7 @@ def supervise(
         command=command,
         clock=clock,
         sign_of_life=look,
+        in_flight=lambda account: read_in_flight(in_flight_file(folder, account)),
         on_line=print_line,
         bounds=Bounds(
             frozen_after=settings.frozen_after,

@@ -111,7 +111,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _run(arguments: argparse.Namespace, seat: Seat | None) -> int:
     from runner.adapters.system_clock import SystemClock
-    from runner.supervisor import hold_lifeline, on_stop_signals
+    from runner.supervisor import hold_lifeline, on_stop_signals, seal
 
     more = {"accounts": (seat.account,)} if seat else {}
     each = load_account_settings(arguments, **more)
@@ -130,10 +130,13 @@ def _run(arguments: argparse.Namespace, seat: Seat | None) -> int:
             names, each[0], sys.argv[1:], SystemClock(), verbose=arguments.verbose
         )
     from runner.app.account import run_account
+    from runner.app.ending import end_within
     from runner.loop.stop import StopRequest
 
     stop = StopRequest()
     on_stop_signals(stop.ask)
     if seat is not None:
         hold_lifeline(stop.ask, SystemClock())
-    return run_account(each[0], verbose=arguments.verbose, stop=stop, seat=seat)
+    code = run_account(each[0], verbose=arguments.verbose, stop=stop, seat=seat)
+    end_within(code if seat is None else seal(code))
+    return code

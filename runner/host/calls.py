@@ -164,7 +164,7 @@ class IsolatedCalls:
         self, plugin: str, hook: str, error: Raised, now: datetime, *, state: str = ""
     ) -> None:
         """Record a failure and tell the observers of errors."""
-        self.ledger.failed(plugin, hook, error, state)
+        self.ledger.failed(plugin, hook, error, now, state)
         arguments = {"plugin": plugin, "hook": hook, "error": str(error), "now": now}
         for caller in self._callers[_ON_ERROR]:
             self._ask(caller, _ON_ERROR, now, _ignored, arguments)
@@ -191,7 +191,7 @@ class IsolatedCalls:
             self._rests.ended(plugin, hook)
         state = f"not called until {until:{_TIME}}" if until else ""
         if hook == _ON_ERROR:  # recorded, but told to nobody: no recursion
-            self.ledger.failed(plugin, hook, answer, state)
+            self.ledger.failed(plugin, hook, answer, now, state)
         else:
             self.report_failure(plugin, hook, answer, now, state=state)
         return answer

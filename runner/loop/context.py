@@ -85,7 +85,7 @@ class Context:
         series = self._view.series(symbol, self.timeframe)
         if series is None:
             raise KeyError(f"{symbol}: this strategy gets no bars of it")
-        return series
+        return series.read_only()
 
     def tick(self, symbol: str) -> Tick | None:
         """The latest quote."""

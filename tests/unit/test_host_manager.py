@@ -570,7 +570,8 @@ def test_failures_in_a_row_are_counted_and_cleared_by_a_success(
     after_another_hook = dict(host.failures)
     host.on_started(**hook_arguments["on_started"])
 
-    assert {"plugin": "on_started: ValueError: no (3 in a row)"} == failing
+    row = "3 in a row, last at 2026-03-04T09:30:00Z"
+    assert {"plugin": f"on_started: ValueError: no ({row})"} == failing
     assert failing == after_another_hook
     assert {} == host.failures
     assert 2 == len(caplog.records)

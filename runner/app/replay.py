@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -31,6 +30,10 @@ from runner.replay.reading import JournalError, Run, find_run, read_lines
 from runner.replay.tape import BrokenOffError, Tape
 from runner.serde import ConfigErrors, structure_settings
 from runner.settings import RunnerSettings
+
+
+_HANGS_AFTER = 120.0
+"""Seconds of a call that ended in time when it was recorded, whatever its limit was."""
 
 
 @attrs.frozen(kw_only=True)
@@ -70,7 +73,7 @@ def replay(path: Path, settings: RunnerSettings) -> Replayed:
     codec = journal_codec(account, lambda name: _parameters(discoveries, name))
     tape = Tape(read_lines(run), codec)
     warnings: list[str] = []
-    watch = Watch(math.inf)  # only what was broken off then is now
+    watch = Watch(_HANGS_AFTER)
     watch.breaks, tape.break_off = tape, watch.break_off
     watch.start()
     try:

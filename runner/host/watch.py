@@ -21,7 +21,7 @@ process ends it. For that case the call in flight is marked outside the process
 (`Marker`).
 
 That a call took too long depends on the machine, not on what came in. So it is noted
-(`Breaks`), and a replay breaks off the same calls without waiting for anything.
+(`Breaks`), and a replay breaks off the same calls without waiting for their time.
 """
 
 from __future__ import annotations
@@ -75,7 +75,11 @@ class Breaks(Protocol):
     """Notes which calls were broken off, or knows which have to be."""
 
     def due(self, name: str, where: str) -> str | None:
-        """Return with which error the call that begins has to end; None for none."""
+        """Return with which error the call that begins has to end; None for none.
+
+        It is begun all the same, and broken off at once: what its author changes before
+        anything else, it has changed then too.
+        """
         ...
 
     def note(self, name: str, where: str, error: str) -> None:
@@ -103,8 +107,7 @@ class Watch:
     bounded; without them they are only contained.
 
     Args:
-        limit: Seconds that a call may take; infinite to end those alone that `breaks`
-            or `break_off` say; None for no bound.
+        limit: Seconds that a call may take; None for no bound.
         interrupt: How the main thread is made to see the signal.
 
     Attributes:
@@ -187,13 +190,13 @@ class Watch:
         if self._is_open:  # an author's code called something that calls another's
             return attempt(function, *args, **kwargs)
         due = None if self.breaks is None else self.breaks.due(name, where)
-        if due is not None:
-            return self._broken_off(name, where, due)
         self._number += 1
         if self.marker is not None:
             self.marker.enter(name, where)
         answer: T | Raised | None = None
         self._is_open = True
+        if due is not None:
+            self.break_off(due)
         try:
             answer = attempt(function, *args, **kwargs)
         except OvertimeError:
@@ -209,7 +212,10 @@ class Watch:
                 self.marker.leave()
         if is_late:
             text = self._told or f"took longer than {self._limit:g} s"
-            return self._broken_off(name, where, text)
+            self._told = ""
+            if self.breaks is not None:
+                self.breaks.note(name, where, text)
+            return Raised(OvertimeError(text))
         return cast("T | Raised", answer)
 
     def break_off(self, error: str) -> bool:
@@ -225,12 +231,6 @@ class Watch:
             self._told = error
             self._overdue = self._number
         return self._is_open
-
-    def _broken_off(self, name: str, where: str, error: str) -> Raised:
-        self._told = ""
-        if self.breaks is not None:
-            self.breaks.note(name, where, error)
-        return Raised(OvertimeError(error))
 
     def _strike(self, _signum: int, frame: FrameType | None) -> None:
         """Break off the call that is overdue; runs in the main thread."""

@@ -85,6 +85,16 @@ class Script(Protocol):
         ...
 
 
+class CountingScript(Script, Protocol):
+    """A script that counts.
+
+    Attributes:
+        calls: How many calls were answered.
+    """
+
+    calls: int
+
+
 def calls_of(port: str) -> Mapping[str, Call]:
     """Return every call of a port by the method's name."""
     calls: dict[str, Call] = {}
@@ -214,8 +224,9 @@ def learn_through(script: Script, what: str, read: Callable[[], Any]) -> Any:
     return script.call(_LEARN, read_it, (what,))
 
 
-BROKEN_OFF = Call("watch.broken_off", type(None), ("name", "where", "error"))
-"""A call of an author's code ended for its time: an input, since machines differ."""
+BROKEN_OFF = Call("watch.broken_off", type(None), ("name", "where", "error", "after"))
+"""A call of an author's code ended for its time: an input, since machines differ. Before
+it did, it had made *after* calls that are in the journal."""
 
 
 class NotedBreaks:
@@ -225,15 +236,18 @@ class NotedBreaks:
         script: The recorder.
     """
 
-    def __init__(self, script: Script) -> None:
+    def __init__(self, script: CountingScript) -> None:
         self._script = script
+        self._began_at = 0
 
     def due(self, name: str, where: str) -> None:
         """Return None: no call has to be broken off."""
+        self._began_at = self._script.calls
 
     def note(self, name: str, where: str, error: str) -> None:
         """Write down that *where* of *name* ended with that error for its time."""
-        self._script.call(BROKEN_OFF, lambda *_: None, (name, where, error))
+        after = self._script.calls - self._began_at
+        self._script.call(BROKEN_OFF, lambda *_: None, (name, where, error, after))
 
 
 def resident_through(

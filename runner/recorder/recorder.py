@@ -64,6 +64,7 @@ class Recorder:
 
     Attributes:
         problem: Why nothing is written any more; empty while it is.
+        calls: How many calls were answered and written down.
     """
 
     def __init__(
@@ -89,6 +90,7 @@ class Recorder:
         self._flush_at = math.inf
         self._has_begun = False
         self.problem = ""
+        self.calls = 0
 
     def begin(self, header: Callable[[], Mapping[str, Any]]) -> None:
         """Write from now on: the loop starts. Until then lines are only kept.
@@ -112,8 +114,10 @@ class Recorder:
             answer = function(*args)
         except Exception as error:
             self._attempt(self._write_error, call, text, error)
+            self.calls += 1
             raise
         self._attempt(self._write_answer, call, text, args, answer)
+        self.calls += 1
         return answer
 
     def close(self, reason: str) -> None:

@@ -28,8 +28,8 @@ class Tape:
     """Answers every call as it was answered; fulfils `runner.recorder.ports.Script`.
 
     It also knows which calls of authors' code were broken off, and fulfils
-    `runner.host.watch.Breaks`. Such a call is not made again where nothing came in
-    while it ran. Where something did it is made, up to the last thing that came in.
+    `runner.host.watch.Breaks`. Such a call is broken off as soon as nothing came in any
+    more while it ran; what it asks for then is refused.
 
     Args:
         lines: The run's lines.
@@ -38,6 +38,7 @@ class Tape:
     Attributes:
         break_off: Ends the open call of an author's code with that error, and says
             whether there is one.
+        calls: How many calls were answered.
         count: Number of lines that were the same.
         decisions: Call to the number of decisions that were the same.
         ended: What the journal says of the run's end; empty if it breaks off.
@@ -54,7 +55,10 @@ class Tape:
         self._last: dict[tuple[str, str], str] = {}
         self._lists: dict[str, list[Any]] = {}
         self._failed: BaseException | None = None
+        self._open = "", ""
+        self._began_at = 0
         self.break_off: Callable[[str], bool] = lambda _: False
+        self.calls = 0
         self.count = 0
         self.decisions: Counter[str] = Counter()
         self.ended = ""
@@ -84,6 +88,7 @@ class Tape:
             self._failed = error
             raise
         finally:
+            self.calls += 1
             self._end_call()
 
     def due(self, name: str, where: str) -> str | None:
@@ -99,15 +104,14 @@ class Tape:
         if line is None:
             self._failed = BrokenOffError()
             raise self._failed
-        if not line.text.startswith(_BREAK):
-            return None
-        broken = json.loads(line.text)[2]
-        return str(broken[2]) if broken[:2] == [name, where] else None
+        self._open, self._began_at = (name, where), self.calls
+        return self._break(line)
 
     def note(self, name: str, where: str, error: str) -> None:
         """Compare which call was broken off."""
+        broken = name, where, error, self.calls - self._began_at
         try:
-            self._answer(BROKEN_OFF, self._codec.write_arguments((name, where, error)))
+            self._answer(BROKEN_OFF, self._codec.write_arguments(broken))
         except (DifferenceError, BrokenOffError) as difference:
             self._failed = difference
             raise
@@ -115,9 +119,16 @@ class Tape:
     def _end_call(self) -> bool:
         """Break off the open call where that is what comes next in the journal."""
         line = None if self._failed else self._peek()
-        if line is None or not line.text.startswith(_BREAK):
-            return False
-        return self.break_off(str(json.loads(line.text)[2][2]))
+        error = None if line is None else self._break(line)
+        return error is not None and self.break_off(error)
+
+    def _break(self, line: Line) -> str | None:
+        """Return the error if the line says that the present call ended here."""
+        if not line.text.startswith(_BREAK):
+            return None
+        name, where, error, after = json.loads(line.text)[2]
+        is_here = self._open == (name, where) and after == self.calls - self._began_at
+        return str(error) if is_here else None
 
     def finish(self, ended: str) -> None:
         """Compare the end: the loop has stopped.

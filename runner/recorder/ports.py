@@ -89,7 +89,7 @@ class CountingScript(Script, Protocol):
     """A script that counts.
 
     Attributes:
-        calls: How many calls were answered.
+        calls: How many calls are in the journal.
     """
 
     calls: int

@@ -64,7 +64,7 @@ class Recorder:
 
     Attributes:
         problem: Why nothing is written any more; empty while it is.
-        calls: How many calls were answered and written down.
+        calls: How many calls are written down.
     """
 
     def __init__(
@@ -110,14 +110,16 @@ class Recorder:
         if self.problem or threading.get_ident() != self._thread:
             return function(*args)
         text = self._attempt(self._write_call, call, args) or _NO_ARGUMENTS
+        # What breaks off here leaves a line of a decision, and none of another call.
+        self.calls += call.is_decision
         try:
             answer = function(*args)
         except Exception as error:
             self._attempt(self._write_error, call, text, error)
-            self.calls += 1
+            self.calls += not call.is_decision
             raise
         self._attempt(self._write_answer, call, text, args, answer)
-        self.calls += 1
+        self.calls += not call.is_decision
         return answer
 
     def close(self, reason: str) -> None:

@@ -26,6 +26,7 @@ from runner import (
     TradeConfig,
     hookimpl,
 )
+from runner.adapters.state_sqlite import SqliteState
 from runner.host.manager import PluginHost
 from runner.host.records import BUILT_IN
 from runner.host.watch import Watch
@@ -280,9 +281,11 @@ def _watching(limit: float) -> Iterator[Watch]:
 def test_what_was_broken_off_is_broken_off_again_without_its_time(world, tmp_path):
     """Endless loops, silent and writing, in a strategy and in a plugin's hook."""
     world.classes["Stuck"] = Stuck
+    # The real one: its work for a call is finished before that is broken off.
+    world.store = SqliteState(tmp_path / "7.db", survives_power_cut=False)
     with _watching(0.1) as watch:
         world.plugins["listening"] = Listening()
-        recorder = record(world, tmp_path, watch=watch)
+        recorder = record(world, tmp_path / "journal", watch=watch)
         world.terminal.close_bar("EURUSD")
         world.terminal.close_bar("EURUSD")
         world.loop.start()
@@ -292,19 +295,20 @@ def test_what_was_broken_off_is_broken_off_again_without_its_time(world, tmp_pat
         for _ in range(9):
             world.bar()
         recorder.close("done")
+    world.store.close()
     assert "" == recorder.problem
 
     world.plugins["listening"] = Listening()
     with _watching(60.0) as watch:
         began = time.monotonic()
-        tape = replay(world, tmp_path, 10, watch)
+        tape = replay(world, tmp_path / "journal", 10, watch)
         tape.finish("done")
 
     # None of them ran for the minute that this watch lets one run.
     assert time.monotonic() - began < 60.0
     broken = [
         json.loads(line.text)[2]
-        for line in read_lines(find_run(tmp_path))
+        for line in read_lines(find_run(tmp_path / "journal"))
         if line.text.startswith('["call","watch.broken_off"')
     ]
     assert {"on_bar EURUSD", "on_tick EURUSD"} == {

@@ -1,7 +1,7 @@
 """How late a good strategy's bar is beside one that misbehaves.
 
-Run it with ``PYTHONPATH=. python benchmarks/misbehaving_neighbour.py [LIMIT]``. LIMIT is
-the ``strategy_time_limit`` in seconds, 2 unless another one is given. Each offender is
+Run it with ``python benchmarks/misbehaving_neighbour.py [LIMIT]``. LIMIT is the
+``strategy_time_limit`` in seconds, 2 unless another one is given. Each offender is
 called before the good strategy, as the loop calls the members of an account, on bars an
 hour apart, so that it is tried again on each of them until it is disabled. The delay is
 the time from the bar in hand until the good strategy has it.

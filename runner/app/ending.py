@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import threading
-import time
 from collections.abc import Callable
+
+from runner.ports import Clock
 
 log = logging.getLogger("mt5runner.app")
 
@@ -15,6 +16,7 @@ _WITHIN = 5.0  # seconds
 
 def end_within(
     code: int,
+    clock: Clock,
     *,
     seconds: float = _WITHIN,
     leave: Callable[[int], object] = os._exit,
@@ -26,7 +28,8 @@ def end_within(
 
     Args:
         code: The exit code.
-        seconds: That threads have.
+        clock: For the time that threads have.
+        seconds: How long that is.
         leave: Ends the process at once; takes the exit code.
     """
     main = threading.main_thread()
@@ -35,7 +38,7 @@ def end_within(
         return
 
     def wait() -> None:
-        time.sleep(seconds)
+        clock.wait(seconds)
         names = ", ".join(one.name for one in left if one.is_alive())
         log.warning("ended without threads that were left running: %s", names)
         leave(code)

@@ -31,7 +31,6 @@ from runner.replay.tape import BrokenOffError, Tape
 from runner.serde import ConfigErrors, structure_settings
 from runner.settings import RunnerSettings
 
-
 _HANGS_AFTER = 120.0
 """Seconds of a call that ended in time when it was recorded, whatever its limit was."""
 

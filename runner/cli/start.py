@@ -138,5 +138,5 @@ def _run(arguments: argparse.Namespace, seat: Seat | None) -> int:
     if seat is not None:
         hold_lifeline(stop.ask, SystemClock())
     code = run_account(each[0], verbose=arguments.verbose, stop=stop, seat=seat)
-    end_within(code if seat is None else seal(code))
+    end_within(code if seat is None else seal(code), SystemClock())
     return code

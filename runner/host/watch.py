@@ -33,11 +33,9 @@ import threading
 import time
 from collections.abc import Callable
 from types import FrameType
-from typing import Any, ParamSpec, Protocol, TypeVar, cast
+from typing import ParamSpec, Protocol, TypeVar, cast
 
 from runner.host.containment import OvertimeError, Raised, attempt
-
-TraceFunction = Callable[[FrameType, str, Any], Any]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -128,7 +126,7 @@ class Watch:
         self._is_open = False
         self._overdue = 0
         self._told = ""
-        self._tracer: TraceFunction | None = None
+        self._tracer = sys.gettrace()
         self._is_refusing = False
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None

@@ -224,9 +224,12 @@ def learn_through(script: Script, what: str, read: Callable[[], Any]) -> Any:
     return script.call(_LEARN, read_it, (what,))
 
 
-BROKEN_OFF = Call("watch.broken_off", type(None), ("name", "where", "error", "after"))
-"""A call of an author's code ended for its time: an input, since machines differ. Before
-it did, it had made *after* calls that are in the journal."""
+_BROKEN = ("name", "where", "error", "after")
+BROKEN_OFF = Call("watch.broken_off", type(None), _BROKEN)
+"""A call of an author's code ended for its time: an input, since machines differ.
+
+*after* is how many calls of the journal it had made before.
+"""
 
 
 class NotedBreaks:

@@ -214,7 +214,7 @@ def test_a_freeze_in_c_costs_its_own_account_a_restart(
 def test_a_run_with_endless_loops_is_decided_again_to_the_byte(
     stage, bench, control, helpers
 ):
-    """What was broken off for its time is in the journal, and no replay waits for it."""
+    """What was broken off is in the journal, and a replay does not wait for it."""
     runner = stage("Looper", settings="strategy_time_limit = 0.5\n")
     helpers.wait_until(
         lambda: "2 in a row" in failing(control).get("Looper-2", ""), "two tries"

@@ -8,11 +8,12 @@ import textwrap
 
 PROGRAM = """
     import logging, sys, threading
+    from runner.adapters.system_clock import SystemClock
     from runner.app.ending import end_within
     logging.basicConfig(stream=sys.stdout)
     never = threading.Event()
     threading.Thread(target={target}, name="trainer").start()
-    end_within(7, seconds={seconds})
+    end_within(7, SystemClock(), seconds={seconds})
     sys.exit(7)
 """
 

@@ -45,7 +45,8 @@ class Offender(Strategy):
     def on_bar(self, bar: Bar) -> Intents:
         """Misbehave."""
         Offender.calls += 1
-        return self.offend(bar)
+        wanted: Intents = self.offend(bar)
+        return wanted
 
     def offend(self, bar: Bar) -> Any:
         """Do what is wrong."""
@@ -62,6 +63,11 @@ def offender(error: str, where: str = "on_bar EURUSD") -> Any:
 
 
 OVERTIME = f"OvertimeError: took longer than {LIMIT} s"
+
+
+def _endless() -> Iterator[str]:
+    while True:
+        yield ""
 
 
 @offender(OVERTIME)
@@ -86,7 +92,7 @@ class SwallowsOnce(Offender):
         try:
             while True:
                 pass
-        except BaseException:
+        except BaseException:  # noqa: BLE001 - what an author may write
             return self.buy(bar.symbol, stop_loss=100)
 
 
@@ -126,16 +132,15 @@ class ReturnsWhatNeverSaysWhatItIs(Offender):
         return [_Odd()]
 
 
-class _Shy(Exception):
+class _ShyError(Exception):
     def __str__(self) -> str:
-        while True:
-            pass
+        return "".join(itertools.chain.from_iterable(_endless()))
 
 
 @offender(OVERTIME)
 class RaisesWhatNeverSaysItsText(Offender):
     def offend(self, bar: Bar) -> Any:
-        raise _Shy
+        raise _ShyError
 
 
 @offender("ValueError: expected at most 1000 intents")

@@ -195,7 +195,7 @@ def test_a_guard_that_fails_to_demand_is_told_from_one_that_demands_nothing(
 def test_an_answer_without_an_end_is_a_failure(
     hook: str, one: object, hook_arguments: Arguments
 ) -> None:
-    """No memory would hold it, and nothing of the author's runs that could be stopped."""
+    """No memory would hold it, and nothing of the author's runs meanwhile."""
     host = _host(("endless", Recorder({hook: itertools.repeat(one)})))
 
     _call(host, hook, hook_arguments)

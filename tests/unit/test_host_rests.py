@@ -1,4 +1,4 @@
-"""A hook that takes too long costs the others its time a few times, then hardly ever."""
+"""A hook that takes too long costs the others its time a few times, then seldom."""
 
 from __future__ import annotations
 
@@ -30,10 +30,12 @@ class Guard:
         self.orders += 1
         if self.is_slow:
             self._watch.break_off("took too long")
+        return None
 
     @hookimpl
     def check_symbol(self) -> Deny | None:
         self.symbols += 1
+        return None
 
 
 class Scene:

@@ -99,13 +99,13 @@ def _logs_from_c() -> None:
         any(map(log.error, itertools.repeat("and on")))
 
 
-class _Shy(Exception):
+class _ShyError(Exception):
     def __str__(self) -> str:
         return _spin()
 
 
 def _raises_what_never_says_it() -> None:
-    raise _Shy
+    raise _ShyError
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_who_traces_this_process_goes_on_after_a_call_that_was_broken_off() -> N
 def _turns_it_into_its_own() -> str:
     try:
         return _spin()
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - what an author may write
         raise ValueError("of its own") from None
 
 

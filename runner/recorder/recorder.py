@@ -8,7 +8,10 @@ line                                      means
 ``["more", call, arguments, n, answer]``  it came in as the last time, from the nth item
                                           (from 0) on, and these items after them
 ``["raised", call, arguments, error]``    the call failed
-``["call", call, arguments]``             it was called, and there is no answer
+``["call", call, arguments]``             it was called, and there is no answer;
+                                          ``watch.broken_off``: a strategy or plugin was
+                                          broken off for its time, after so many
+                                          calls of its own
 ``["out", call, arguments]``              a decision, written before it is carried out
 ``["end", reason]``                       the run ended, and the journal is whole
 ``["off", reason]``                       the recorder failed; the run went on

@@ -179,6 +179,13 @@ class AddsABar(Offender):
         self.bars(bar.symbol).append(bar)
 
 
+@offender("TypeError: 'mappingproxy' object does not support item assignment")
+class AddsASymbol(Offender):
+    def offend(self, bar: Bar) -> Any:
+        parameters: Any = self.parameters
+        parameters["JUNK"] = parameters[bar.symbol]
+
+
 class _Late(OrderIntent):
     @property
     def increases_exposure(self) -> bool:

@@ -46,7 +46,7 @@ def supervise(
     Returns:
         The exit code.
     """
-    printer = Printer(sys.stderr)
+    printer = Printer(sys.stderr, accounts=len(accounts))
     set_up(settings.log_format, verbose=verbose, stream=printer)
     mark, folder = uuid.uuid4().hex[:12], Path(settings.state_dir)
 
@@ -60,7 +60,8 @@ def supervise(
             return None
 
     def print_line(account: str, line: bytes) -> None:
-        printer.write(labelled(line, account, settings.log_format) + "\n")
+        text = labelled(line, account, settings.log_format)
+        printer.write(f"{text}\n", account)
 
     supervisor = Supervisor(
         accounts,

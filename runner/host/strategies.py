@@ -174,7 +174,9 @@ class HostedStrategy:
         strategy = watch.attempt(self.name, "__init__", self.record.cls, self._context)
         if isinstance(strategy, Raised):
             return strategy
-        # The hooks of one that was broken off, if any.
+        # One that was broken off may be a guard: from here on this one guards in its
+        # place, even if it cannot start.
+        guards = self.name in self._host.plugins
         self._host.detach(self.name, keeps_failures=True)
         attached = attempt(
             self._host.attach, self.name, strategy, self.record.source, required=False
@@ -183,7 +185,8 @@ class HostedStrategy:
             return attached
         started = watch.attempt(self.name, "on_start", strategy.on_start)
         if isinstance(started, Raised):
-            self._host.detach(self.name, keeps_failures=True)
+            if not guards:
+                self._host.detach(self.name, keeps_failures=True)
             return started
         return strategy
 

@@ -15,10 +15,9 @@ handler knows exactly where it strikes, and strikes only
 
 An author's `except` or `finally` may swallow the error: the signal is sent again until
 the call is over, and whatever it returns or raises then, it has taken too long. What
-waits in C (a socket, a library's loop) is not reached until it
-comes back to Python; if it never does, the loop is frozen, and whoever watches the
-process ends it. For that case the call in flight is marked outside the process
-(`Marker`).
+waits in C (a socket, a library's loop) is not reached until it comes back to Python; if
+it never does, the loop is frozen, and whoever watches the process ends it. For that
+case the call in flight is marked outside the process (`Marker`).
 
 That a call took too long depends on the machine, not on what came in. So it is noted
 (`Breaks`), and a replay breaks off the same calls without waiting for their time.
@@ -192,13 +191,14 @@ class Watch:
         if self.marker is not None:
             self.marker.enter(name, where)
         answer: T | Raised | None = None
+        where_it_was = None
         self._is_open = True
         if due is not None:
             self.break_off(due)
         try:
             answer = attempt(function, *args, **kwargs)
-        except OvertimeError:
-            is_late = True
+        except OvertimeError as error:
+            is_late, where_it_was = True, error.__traceback__
         else:
             is_late = self._overdue == self._number
         finally:
@@ -213,7 +213,7 @@ class Watch:
             self._told = ""
             if self.breaks is not None:
                 self.breaks.note(name, where, text)
-            return Raised(OvertimeError(text))
+            return Raised(OvertimeError(text).with_traceback(where_it_was))
         return cast("T | Raised", answer)
 
     def break_off(self, error: str) -> bool:

@@ -477,11 +477,17 @@ class Slow(Scripted):
     watch: ClassVar[Watch]
     log_of: ClassVar[list[str]]
     slow_until: ClassVar[int]
+    starts: ClassVar[int]
 
     def __init__(self, context: Any) -> None:
         super().__init__(context)
         self.log_of.append("made")
         self.number = self.log_of.count("made")
+
+    def on_start(self) -> None:
+        """Start, so many times."""
+        if self.number > self.starts:
+            raise OSError("no more")
 
     def on_bar(self, bar: Bar) -> Intents:
         """Buy, too late."""
@@ -503,10 +509,10 @@ class Slow(Scripted):
 def slow() -> Iterator[tuple[HostedStrategy, PluginHost, list[str]]]:
     """Such a strategy, its host, and what it did."""
     watch = Watch()
-    Slow.watch, Slow.log_of, Slow.slow_until = watch, [], 3
+    Slow.watch, Slow.log_of, Slow.slow_until, Slow.starts = watch, [], 3, 100
     host = PluginHost(watch)
     yield _hosted(Slow, host), host, Slow.log_of
-    del Slow.watch, Slow.log_of, Slow.slow_until
+    del Slow.watch, Slow.log_of, Slow.slow_until, Slow.starts
 
 
 def test_a_strategy_that_was_broken_off_is_made_anew(
@@ -534,6 +540,22 @@ def test_a_strategy_that_was_broken_off_is_made_anew(
         "",
         "",
     ] == failing
+
+
+def test_one_that_cannot_start_again_still_guards(
+    slow: tuple[HostedStrategy, PluginHost, list[str]],
+    hook_arguments: dict[str, dict[str, Any]],
+) -> None:
+    """Nobody may enter because a guard was broken off."""
+    hosted, host, _ = slow
+    Slow.starts = 1
+    hosted.on_bar(BAR, NOW)
+    hosted.on_bar(BAR, NOW + timedelta(minutes=5))
+
+    denials = host.check_trading(**hook_arguments["check_trading"])
+
+    assert "on_start: OSError: no more" in str(host.failures)
+    assert ["2"] == [denial.deny.detail for denial in denials]
 
 
 def test_a_strategy_that_is_broken_off_again_and_again_is_disabled(

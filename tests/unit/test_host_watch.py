@@ -138,6 +138,17 @@ def test_an_endless_call_is_broken_off(
     assert time.monotonic() - began < LONG / 2
 
 
+def test_the_report_says_in_which_line_it_was_broken_off() -> None:
+    """An author looks for the loop there."""
+    with _watching() as watch:
+        answer = watch.attempt("bot", "on_bar", _spins_and_forgives_exceptions)
+
+    assert isinstance(answer, Raised)
+    assert ["_spins_and_forgives_exceptions", "_spin"] == [
+        frame.name for frame in answer.frames()
+    ]
+
+
 @POSIX
 @pytest.mark.parametrize("wait", [lambda: time.sleep(LONG), _waits_for_a_lock])
 def test_on_posix_a_sleep_and_a_wait_are_broken_off_too(

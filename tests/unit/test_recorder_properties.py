@@ -283,7 +283,7 @@ def test_what_was_broken_off_is_broken_off_again_without_its_time(world, tmp_pat
     world.classes["Stuck"] = Stuck
     # The real one: its work for a call is finished before that is broken off.
     world.store = SqliteState(tmp_path / "7.db", survives_power_cut=False)
-    with _watching(0.1) as watch:
+    with _watching(0.2) as watch:
         world.plugins["listening"] = Listening()
         recorder = record(world, tmp_path / "journal", watch=watch)
         world.terminal.close_bar("EURUSD")
@@ -315,7 +315,7 @@ def test_what_was_broken_off_is_broken_off_again_without_its_time(world, tmp_pat
         where for name, where, *_ in broken if name == "Stuck-1"
     }
     assert 3 == sum(name == "listening" for name, *_ in broken)
-    assert {"took longer than 0.1 s"} == {error for _, _, error, _ in broken}
+    assert {"took longer than 0.2 s"} == {error for _, _, error, _ in broken}
     assert "done" == tape.ended
     assert len(world.terminal.sent) == tape.decisions["broker.send"] > 0
     assert len(world.link.beats) == tape.decisions["link.beat"]

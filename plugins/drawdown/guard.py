@@ -26,6 +26,7 @@ from runner import (
     PluginState,
     Position,
     SymbolSpec,
+    Tick,
     TradeConfig,
     hookimpl,
 )
@@ -100,11 +101,14 @@ class Drawdown(Plugin):
         positions: Sequence[Position],
         orders: Sequence[PendingOrder],
         symbols: Mapping[str, SymbolSpec],
+        tick: Tick,
         config: TradeConfig,
         now: datetime,
     ) -> Deny | None:
         """Deny what could cost more than the limits leave, if every stop were hit."""
-        stops = new_stops(intent, positions, symbols)
+        stops = new_stops(
+            intent, positions, symbols, tick, is_hedging=account.is_hedging
+        )
         self._entry = Exposure()
         if intent.increases_exposure:
             self._entry = entry_exposure(intent, symbols[intent.symbol])

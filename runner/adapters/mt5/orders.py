@@ -260,7 +260,8 @@ def close_draft(
 ) -> Draft:
     """Return the request that closes *position*, wholly or in part.
 
-    It names the position: without, a hedging account would open an opposite one.
+    It names the position: without, a hedging account would open an opposite one. Of a
+    position larger than the symbol's largest order it closes as much as one order may.
 
     Args:
         request: The volume.
@@ -277,11 +278,12 @@ def close_draft(
     spec = rules.spec
     fields = _deal(request, position.symbol, side, spec, quote, filling, deviation)
     fields["position"] = position.ticket
+    # A netting account's position may be larger than any order: the rest is a part
+    # that is left, and whoever wanted it closed wants that again.
+    volume = min(request.volume, spec.volume_max)
     # The whole of a position is always a volume that it can be closed with.
-    is_whole = request.volume > position.volume - _NOISE
-    fields["volume"] = (
-        float(position.volume) if is_whole else to_volume(request.volume, spec)
-    )
+    is_whole = volume > position.volume - _NOISE
+    fields["volume"] = float(position.volume) if is_whole else to_volume(volume, spec)
     return Draft(fields)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import attrs
 
+from runner.app.setup import server_zone
 from runner.host.discovery import Discovery, discover
 from runner.host.manager import PluginHost
 from runner.host.records import PluginError
@@ -112,7 +113,10 @@ def _settings_maker(
 ) -> Callable[[str, type[PluginSettings]], PluginSettings]:
     given: dict[str, dict[str, Any]] = {
         "heartbeat": {"interval": settings.heartbeat_interval},
-        "drawdown": {"server_peak": settings.terminal != "paper"},
+        "drawdown": {
+            "server_peak": settings.terminal != "paper",
+            "broker_day": server_zone(settings).midnight,
+        },
         "news_pause": {"api": _api(settings)},
     }
 

@@ -79,7 +79,7 @@ def ask(
     plugin: Drawdown, account: Account, now: datetime, config: TradeConfig = CONFIG
 ) -> Deny | None:
     """Do what the loop does in one cycle."""
-    plugin.on_account(account, (), (), config, now)
+    plugin.on_account(account, config, now)
     return plugin.check_trading(account, config, now)
 
 
@@ -216,7 +216,7 @@ def test_the_server_lowers_the_limit_at_once(plugin: Drawdown) -> None:
     "account",
     [
         reading(10_000, 0.0),
-        reading(10_000, -1.0),
+        reading(10_000, -math.inf),
         reading(10_000, math.nan),
         reading(10_000, math.inf),
         reading(0.0, 10_000),

@@ -1,4 +1,4 @@
-"""Sphinx configuration; built by `tox -e docs-build` with warnings as errors."""
+"""Sphinx configuration; built by `tox -e docs` with warnings as errors."""
 
 from __future__ import annotations
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TypeVar, cast
+from typing import TypeVar
 
 from runner.core.account import Account
 from runner.core.market import Bar, SymbolSpec, Tick
@@ -25,6 +24,7 @@ from runner.core.orders import (
 from runner.core.settings import StrategyConfig, TradeConfig
 from runner.core.status import PauseReason, RunnerStatus
 from runner.core.trading_state import TradingState
+from runner.host import answers
 from runner.host.calls import IsolatedCalls
 from runner.host.containment import Raised
 from runner.host.records import PluginError, PluginRecord, Source
@@ -214,7 +214,7 @@ class PluginHost:
 
     def choose_calendar(self, now: datetime) -> tuple[NewsEvent, ...] | None:
         """Return the events that the first plugin with an opinion knows."""
-        return self._choose("choose_calendar", now, _events, now=now)
+        return self._choose("choose_calendar", now, answers.events, now=now)
 
     def on_calendar_changed(self, events: Sequence[NewsEvent], now: datetime) -> None:
         """Tell the events that a plugin chose."""
@@ -294,7 +294,7 @@ class PluginHost:
         return {
             plugin: None if isinstance(answer, Raised) else answer or ()
             for plugin, answer in self._calls.answers(
-                "demand_exits", now, _demands, arguments
+                "demand_exits", now, answers.demands, arguments
             )
         }
 
@@ -313,7 +313,7 @@ class PluginHost:
         return self._choose(
             "choose_volume",
             tick.time,
-            _volume,
+            answers.volume,
             intent=intent,
             account=account,
             symbol=symbol,
@@ -363,8 +363,8 @@ class PluginHost:
         fields: dict[str, str] = {}
         owners: dict[str, str] = {}
         arguments = {"account": account, "now": now}
-        answers = self._calls.answers("describe_status", now, _fields, arguments)
-        for plugin, answer in answers:
+        given = self._calls.answers("describe_status", now, answers.fields, arguments)
+        for plugin, answer in given:
             if answer is None or isinstance(answer, Raised):
                 continue
             for field, value in answer.items():
@@ -387,7 +387,9 @@ class PluginHost:
 
         None if none is due, or the one that composes it failed.
         """
-        fields = self._choose("choose_heartbeat", now, _fields, status=status, now=now)
+        fields = self._choose(
+            "choose_heartbeat", now, answers.fields, status=status, now=now
+        )
         return None if fields is None else dict(fields)
 
     def on_stopping(self, reason: str, now: datetime) -> None:
@@ -397,7 +399,7 @@ class PluginHost:
     # -- the kinds of hooks ------------------------------------------------------------
     def _observe(self, hook: str, at: datetime, /, **arguments: object) -> None:
         if self._calls.has(hook):
-            for _ in self._calls.answers(hook, at, _ignored, arguments):
+            for _ in self._calls.answers(hook, at, answers.ignored, arguments):
                 pass
 
     def _guard(self, hook: str, at: datetime, /, **arguments: object) -> list[Denial]:
@@ -410,7 +412,7 @@ class PluginHost:
                 if isinstance(answer, Raised)
                 else answer,
             )
-            for plugin, answer in self._calls.answers(hook, at, _deny, arguments)
+            for plugin, answer in self._calls.answers(hook, at, answers.deny, arguments)
             if answer is not None
         ]
 
@@ -426,58 +428,3 @@ class PluginHost:
             if answer is not None:
                 return None if isinstance(answer, Raised) else answer
         return None
-
-
-# -- what each kind accepts ------------------------------------------------------------
-def _ignored(answer: object) -> None:
-    """Take whatever an observer returns."""
-
-
-def _deny(answer: object) -> Deny:
-    if not isinstance(answer, Deny):
-        raise TypeError(f"expected Deny or None, got {answer!r}")
-    return answer
-
-
-def _events(answer: object) -> tuple[NewsEvent, ...]:
-    if not isinstance(answer, Iterable):
-        raise TypeError(f"expected NewsEvents or None, got {answer!r}")
-    events: list[NewsEvent] = []
-    for each in cast("Iterable[object]", answer):
-        if not isinstance(each, NewsEvent):
-            raise TypeError(f"expected NewsEvents or None, got {each!r}")
-        events.append(each)
-    if not events:
-        raise ValueError("no events are not the same as no news: return None instead")
-    return tuple(events)
-
-
-def _demands(answer: object) -> tuple[Demand, ...]:
-    several = (answer,) if isinstance(answer, Demand) else answer
-    if not isinstance(several, Iterable):
-        raise TypeError(f"expected Demand, several, or None, got {answer!r}")
-    demands: list[Demand] = []
-    for each in cast("Iterable[object]", several):
-        if not isinstance(each, Demand):
-            raise TypeError(f"expected Demand, several, or None, got {each!r}")
-        demands.append(each)
-    return tuple(demands)
-
-
-def _volume(answer: object) -> float:
-    if isinstance(answer, bool) or not isinstance(answer, (int, float)):
-        raise TypeError(f"expected a volume in lots or None, got {answer!r}")
-    if not (math.isfinite(answer) and answer > 0):
-        raise ValueError(f"expected a volume above 0 lots or None, got {answer!r}")
-    return float(answer)
-
-
-def _fields(answer: object) -> dict[str, str]:
-    if not isinstance(answer, Mapping):
-        raise TypeError(f"expected a mapping of str to str or None, got {answer!r}")
-    fields: dict[str, str] = {}
-    for field, value in cast("Mapping[object, object]", answer).items():
-        if not (isinstance(field, str) and isinstance(value, str)):
-            raise TypeError(f"expected str to str, got {field!r}: {value!r}")
-        fields[field] = value
-    return fields

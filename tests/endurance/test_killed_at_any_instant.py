@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 from terminal_process import TerminalProcess
-from terminal_truth import ENTRY, agree, check
-from worker import Killer, Plan, fork, run, settle, wait_for
+from terminal_truth import ENTRY, Truth, agree, check
+from worker import Killer, Plan, fork, has_ended, run, settle, wait_for
 
 from runner.adapters.mt5_simulator.faults import (
     Answer,
@@ -123,8 +123,7 @@ def _kill_at(
 
     run(plan(3), _until_bar(terminal, 8))
     check(terminal.truth())
-    entries = [deal for deal in terminal.truth().deals if deal[1] == ENTRY]
-    assert entries, "it never trades again"
+    assert _entries(terminal.truth()), "it never trades again"
     terminal.close()
     return steps or []
 
@@ -171,24 +170,70 @@ def test_killed_at_random_instants_under_a_busy_strategy(
     rng = random.Random(f"{SEED}-{weather}")
     is_foul = weather == "foul"
     _let_loose(terminal, SEED, is_foul=is_foul)
-    for number in range(KILLS):
-        plan = Plan(terminal=terminal, database=tmp_path / "worker.db", number=number)
-        pid = fork(plan, _for_ever)
-        time.sleep(rng.uniform(0.08, 0.3))
-        os.kill(pid, signal.SIGKILL)
-        wait_for(pid, 30)
+    starts = kills = 0
+    while kills < KILLS:
+        starts += 1
+        assert starts <= 5 * KILLS, "hardly a worker lives until it is killed"
+        plan = Plan(terminal=terminal, database=tmp_path / "worker.db", number=starts)
+        was_killed = _kill_at_random(plan, rng)
         check(terminal.truth(), bare_allowed=is_foul)
-        if number % 20 == 19:
-            _all_is_well(terminal, tmp_path, number)
-            _let_loose(terminal, SEED + number, is_foul=is_foul)
+        if not was_killed:  # foul weather did not let it connect
+            continue
+        kills += 1
+        if kills % 20 == 0:
+            _all_is_well(terminal, tmp_path, kills)
+            _let_loose(terminal, SEED + kills, is_foul=is_foul)
     _all_is_well(terminal, tmp_path, KILLS)
     truth = terminal.truth()
-    entries = sum(1 for _, entry, _ in truth.deals if entry == ENTRY)
     print(
-        f"\n{weather}: {KILLS} kills (MT5RUNNER_SEED={SEED}), {entries} entries, "
-        f"{len(truth.deals)} deals, {truth.phases} phases of the market"
+        f"\n{weather}: {KILLS} kills (MT5RUNNER_SEED={SEED}), "
+        f"{_entries(truth)} entries, {len(truth.deals)} deals, "
+        f"{truth.phases} phases of the market"
     )
-    assert entries
+    _trades_again(terminal, tmp_path)
+
+
+def _kill_at_random(plan: Plan, rng: random.Random) -> bool:
+    """Start a worker and kill it, mostly while it trades and else while it starts.
+
+    Returns:
+        Whether it was killed; if not, it had ended by itself.
+    """
+    at_work = plan.database.with_suffix(".at_work")
+    at_work.unlink(missing_ok=True)
+
+    def work(runner: Any) -> None:
+        runner.cycle()
+        at_work.touch()
+        _for_ever(runner)
+
+    pid = fork(plan, work)
+    trades = rng.random() < 0.8
+    while trades and not at_work.exists() and not has_ended(pid):
+        time.sleep(0.002)
+    time.sleep(rng.uniform(0.0, 0.25))
+    was_killed = not has_ended(pid)
+    os.kill(pid, signal.SIGKILL)
+    wait_for(pid, 30)
+    return was_killed
+
+
+def _entries(truth: Truth) -> int:
+    return sum(1 for _, entry, _ in truth.deals if entry == ENTRY)
+
+
+def _trades_again(terminal: TerminalProcess, tmp_path: Path) -> None:
+    """Let a runner live until it enters, however slow the machine."""
+    before = _entries(terminal.truth())
+    terminal.go()
+    plan = Plan(terminal=terminal, database=tmp_path / "worker.db", number=20_000)
+    pid = fork(plan, _for_ever)
+    until = time.monotonic() + 60
+    while _entries(terminal.truth()) == before and time.monotonic() < until:
+        time.sleep(0.02)
+    os.kill(pid, signal.SIGKILL)
+    wait_for(pid, 30)
+    assert _entries(terminal.truth()) > before, "it never trades again"
 
 
 def _let_loose(terminal: TerminalProcess, seed: int, *, is_foul: bool) -> None:

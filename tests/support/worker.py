@@ -205,6 +205,11 @@ def run(plan: Plan, work: Callable[[WholeRunner], Any], within: float = 60.0) ->
     return json.loads(result_file(plan).read_text())
 
 
+def has_ended(pid: int) -> bool:
+    """Return whether a process has ended; it can still be waited for."""
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
 def wait_for(pid: int, within: float) -> int:
     """Return the status with which a process ends."""
     until = time.monotonic() + within

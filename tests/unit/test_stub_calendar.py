@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +42,12 @@ def ask(
 
 
 @pytest.fixture
-def store() -> Store:
+def store() -> Iterator[Store]:
     """The demo."""
     made = Store()
     plant(made, DEMO)
-    return made
+    yield made
+    made.close()
 
 
 def test_what_is_put_is_served_to_bots(store: Store) -> None:

@@ -170,9 +170,8 @@ class Meter:
             )
             peak = config.peak_balance if self._settings.server_peak else None
             marks = first_marks(own, peak, now, self._reset, deals)
-        if not is_known:
-            # What is told after a start is history, counted before or not.
-            new = [deal for deal in new if deal.ticket > marks.last_deal]
+        # What is told after a start is history, counted before or not.
+        new = [deal for deal in new if deal.ticket > marks.last_deal]
         marks = count_cash(marks, own.balance, new, marks.initial_balance)
         initial = self.rules.initial_balance
         # One that is missing for a while does not make the payments undone.

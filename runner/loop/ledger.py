@@ -44,8 +44,8 @@ class _Kept:
 
     balance: float
     credit: float
-    newest: int
-    at: datetime
+    newest: int  # the newest deal's ticket; 0 for none
+    at: datetime  # when that deal was made, or somebody looked if there was none
 
     @classmethod
     def read(cls, record: Any) -> _Kept:
@@ -97,6 +97,8 @@ class Ledger:
         self._losses: dict[int, _Loss] = {}
         self._known: frozenset[int] = frozenset()
         self._newest = 0
+        self._newest_at: datetime | None = None
+        self._began: datetime = _FIRST_DATE
         self._since: datetime | None = None
         self._before: Account | None = None
         self._unexplained_at: float | None = None
@@ -137,24 +139,40 @@ class Ledger:
             if kept is not None:
                 since = min(since, kept.at - _OVERLAP)
             deals = self._broker.deals(since)
+            problem = self._missing(kept, account, deals)
         except (StateError, UnavailableError) as error:
             self._view.forget_account(f"the account's deals cannot be read: {error}")
             return []
+        if problem and not self._is_overdue(problem, _SYNC_WITHIN):
+            self._view.forget_account(f"its history is not there yet: {problem}")
+            return []
         if kept is not None:
-            new = [deal for deal in deals if deal.ticket > kept.newest]
-            gap = unexplained(kept, account, new)
-            if abs(gap) >= _CENT and not self._is_overdue(gap, _SYNC_WITHIN):
-                self._view.forget_account(
-                    f"balance and credit moved by {gap:.2f} since the last stop more "
-                    "than the deals that show"
-                )
-                return []
-            self._newest = kept.newest
+            self._newest, self._newest_at = kept.newest, kept.at
         self._since, self._before, self._unexplained_at = since, account, None
+        self._began = now
         self._losses.clear()
-        new = self._take(deals)
+        self._take(deals)
         self._keep(account, now)
-        return new
+        return list(deals)
+
+    def _missing(
+        self, kept: _Kept | None, account: Account, deals: Sequence[Deal]
+    ) -> str:
+        """Say what the deals do not explain, or do not show yet; empty if nothing."""
+        if self._store is None:
+            return ""
+        if kept is None:
+            # Every account began with a deposit.
+            is_bare = not deals and not self._broker.deals(_FIRST_DATE)
+            return "the terminal shows no deal at all" if is_bare else ""
+        new = [deal for deal in deals if deal.ticket > kept.newest]
+        if abs(gap := unexplained(kept, account, new)) >= _CENT:
+            return (
+                f"balance and credit moved by {gap:.2f} more than the deals that show"
+            )
+        if kept.newest and kept.newest not in {deal.ticket for deal in deals}:
+            return f"deal {kept.newest} does not show"
+        return ""
 
     def _kept(self, account: Account) -> _Kept | None:
         if self._store is None:
@@ -177,7 +195,7 @@ class Ledger:
             balance=account.balance,
             credit=account.credit,
             newest=self._newest,
-            at=now,
+            at=self._newest_at or now,
         )
         try:
             self._store.put(_NAMESPACE, _key(account), kept.record())
@@ -215,12 +233,13 @@ class Ledger:
                 if _money(account) != _money(before):
                     self._view.forget_account(f"deals cannot be read: {error}")
                 return []
-            new = [deal for deal in deals if deal.ticket not in self._known]
+            new = self._unheard(deals)
             gap = unexplained(before, account, new)
-            if abs(gap) < _CENT or self._is_overdue(gap, _EXPLAIN_WITHIN):
+            problem = f"balance and credit moved by {gap:.2f} without any deal"
+            if abs(gap) < _CENT or self._is_overdue(problem, _EXPLAIN_WITHIN):
                 self._unexplained_at = None
                 self._before = account
-                new = self._take(deals)
+                self._take(deals)
                 if new or _money(account) != _money(before):
                     self._keep(account, now)
                 return self._closings_noted(new)
@@ -232,25 +251,31 @@ class Ledger:
         )
         return []
 
-    def _is_overdue(self, gap: float, within: float) -> bool:
+    def _is_overdue(self, problem: str, within: float) -> bool:
         now = self._clock.monotonic()
         if self._unexplained_at is None:
             self._unexplained_at = now
         if now - self._unexplained_at < within:
             return False
-        log.warning(
-            "balance and credit moved by %.2f without any deal; taken as they are", gap
-        )
+        log.warning("%s; taken as it is", problem)
         return True
 
-    def _take(self, deals: Sequence[Deal]) -> list[Deal]:
-        new = [deal for deal in deals if deal.ticket not in self._known]
-        self._newest = max(self._newest, *(deal.ticket for deal in new), 0)
+    def _unheard(self, deals: Sequence[Deal]) -> list[Deal]:
+        # What is older than the start was in the balance then, however late it shows.
+        return [
+            deal
+            for deal in deals
+            if deal.ticket not in self._known and deal.time >= self._began
+        ]
+
+    def _take(self, deals: Sequence[Deal]) -> None:
+        for deal in deals:
+            if deal.ticket > self._newest:
+                self._newest, self._newest_at = deal.ticket, deal.time
         self._known = frozenset(deal.ticket for deal in deals) or self._known
         if deals and self._since is not None:
             newest = max(deal.time for deal in deals)
             self._since = max(self._since, newest - _OVERLAP)
-        return new
 
     def _closings_noted(self, deals: Sequence[Deal]) -> list[Deal]:
         for deal in deals:

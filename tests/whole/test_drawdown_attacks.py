@@ -357,6 +357,52 @@ def test_a_history_that_never_comes_does_not_hold_for_ever() -> None:
     assert ["MAX_DRAWDOWN"] == account.codes
 
 
+@pytest.mark.parametrize("is_new", [False, True])
+def test_what_shows_late_is_no_news(is_new: bool) -> None:
+    """Nothing moved while nobody looked, and yet the history is waited for.
+
+    An old deposit that showed later would be taken for a payment of today, and a new
+    installation would not know the day's loss.
+    """
+    account = DrawdownAccount(**STATIC)
+    account.trade(-4_000)
+    account.stop()
+    if is_new:
+        account.store.texts.clear()
+    read = account.terminal.history_deals_get
+    account.terminal.history_deals_get = lambda *_, **__: ()
+    account.restart()
+    assert ["ACCOUNT_UNKNOWN"] == account.codes
+
+    account.terminal.history_deals_get = read
+    account.cycle(2)
+    account.trade(-500)
+
+    assert [] == account.codes
+    assert (95_000, 90_000) == (
+        account.figure("daily_dd_floor"),
+        account.figure("max_dd_floor"),
+    )
+
+
+def test_a_history_that_comes_after_all_patience_moves_nothing() -> None:
+    """What is older than the start was in the balance then."""
+    account = DrawdownAccount(**STATIC)
+    account.trade(-1_000)
+    account.tick(seconds=60)
+    read = account.terminal.history_deals_get
+    account.terminal.history_deals_get = lambda *_, **__: ()
+    account.restart()
+    account.cycle(12)
+    assert [] == account.codes
+
+    account.terminal.history_deals_get = read
+    account.trade(-500)
+
+    assert [] == account.codes
+    assert 90_000 == account.figure("max_dd_floor")
+
+
 def test_a_payment_while_away_for_months_is_seen() -> None:
     """Deals are asked for since somebody last looked."""
     account = DrawdownAccount(**STATIC)

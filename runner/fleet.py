@@ -10,7 +10,16 @@ from typing import Any, cast
 from runner.wire.encoding import WireError
 from runner.wire.times import read_time
 
-_HEADER = ("ACCOUNT", "STATUS", "SEEN", "EQUITY", "DD DAY/MAX", "OPEN", "CONFIG")
+_HEADER = (
+    "ACCOUNT",
+    "STATUS",
+    "SEEN",
+    "EQUITY",
+    "DD DAY/MAX",
+    "OPEN",
+    "NEWS",
+    "CONFIG",
+)
 _UNREADABLE = "?"  # of a bot that writes something else than the protocol says
 
 
@@ -22,7 +31,8 @@ def render(fleet: Sequence[Mapping[str, Any]], now: datetime) -> str:
         now: Present time, UTC-aware.
 
     Returns:
-        A table, with the reasons of a pause and refused configs below each account.
+        A table, with the reasons of a pause, news that stop entries and refused
+        configs below each account.
     """
     if not fleet:
         return "no account has a heartbeat in this Redis"
@@ -55,6 +65,7 @@ def _row(account: Mapping[str, Any], now: datetime) -> tuple[str, ...]:
         beat.get("equity") or beat.get("current_balance") or "-",
         f"{_percent(daily)} {_percent(maximum)}",
         _positions(beat),
+        _word(_news(beat).get("state")) or "-",
         (config or "-") + behind,
     )
 
@@ -109,9 +120,43 @@ def _lines(text: str | None) -> list[str]:
     return [str(line) for line in cast("list[object]", found)]
 
 
+def _news(beat: Mapping[str, str]) -> Mapping[str, Any]:
+    found = _json(beat.get("news"))
+    return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+
+
+def _word(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _news_notes(beat: Mapping[str, str]) -> list[str]:
+    news = _news(beat)
+    state, problem = _word(news.get("state")), _word(news.get("problem"))
+    if state == "UNKNOWN":
+        goes_on = news.get("when_unknown") == "allow"
+        then = "entries go on" if goes_on else "entries stop"
+        # The reason holds what is wrong with sources.
+        return [f"news: unknown, {then}: {_word(news.get('reason')) or problem}"]
+    notes: list[str] = []
+    if state == "BLOCKED":
+        named: Any = news.get("symbols")
+        symbols = cast("list[object]", named) if isinstance(named, list) else []
+        notes.append(
+            f"news: entries in {', '.join(map(str, symbols)) or _UNREADABLE} stop, the "
+            f"first until {_word(news.get('until')) or _UNREADABLE}: "
+            f"{_word(news.get('event')) or _UNREADABLE}"
+        )
+    if state == "NO_CALENDAR":
+        notes.append("news: there is no calendar, entries go on through all news")
+    if problem:
+        notes.append(f"news: {problem}")
+    return notes
+
+
 def _notes(account: Mapping[str, Any]) -> list[str]:
     beat: Mapping[str, str] = account["heartbeat"]
     return [
         *(f"paused: {reason}" for reason in _lines(beat.get("pause_reasons"))),
+        *_news_notes(beat),
         *(f"config: {error}" for error in _lines(beat.get("config_errors"))),
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from plugins.news_pause.events import Calendar, CalendarError, from_rows
 from plugins.news_pause.source import Delivery
@@ -24,11 +24,21 @@ class Almanac:
     Args:
         names: The sources, in the order in which they are asked.
         state: The plugin's.
+        before: How long before an event it counts.
+        after: How long after it.
     """
 
-    def __init__(self, names: Sequence[str], state: PluginState) -> None:
+    def __init__(
+        self,
+        names: Sequence[str],
+        state: PluginState,
+        *,
+        before: timedelta,
+        after: timedelta,
+    ) -> None:
         self._names = tuple(names)
         self._state = state
+        self._before, self._after = before, after
         self._calendars: dict[str, Calendar] = {}
         self._problems: dict[str, str] = {}
         for name in names:
@@ -80,23 +90,28 @@ class Almanac:
         """Return the calendar of the first source that knows *now*, UTC-aware."""
         for name in self._names:
             calendar = self._calendars.get(name)
-            if calendar is not None and calendar.knows(now):
+            if calendar is not None and calendar.knows(now, self._before, self._after):
                 return calendar
         return None
 
-    def unknown(self) -> str:
-        """Say why nobody knows."""
+    def unknown(self, now: datetime) -> str:
+        """Say why nobody knows *now*, UTC-aware."""
         told = {*self._calendars, *filter(self._problems.get, self._problems)}
         names = [name for name in self._names if name in told] or self._names
-        return "; ".join(self._reason(name) for name in names)
+        return "; ".join(self._reason(name, now) for name in names)
 
-    def _reason(self, name: str) -> str:
+    def _reason(self, name: str, now: datetime) -> str:
         problem, calendar = self._problems.get(name, ""), self._calendars.get(name)
         if calendar is None:
             return f"{name}: {problem or 'nothing was read yet'}"
-        return f"{name}: the calendar reaches from {calendar.reach()}" + (
-            f"; {problem}" if problem else ""
-        )
+        reasons = [f"{name}: the calendar reaches from {calendar.reach()}"]
+        if calendar.knows(now):
+            minute = timedelta(minutes=1)
+            reasons.append(
+                f"news {self._after / minute:g} minutes before that or "
+                f"{self._before / minute:g} minutes after it would count, too"
+            )
+        return "; ".join([*reasons, *filter(None, [problem])])
 
 
 def _key(name: str) -> str:

@@ -40,6 +40,7 @@ class Note:
         asked_at: When it was last asked, UTC-aware.
         next_at: When it may be asked again, UTC-aware.
         body: The last good answer; empty if there is none.
+        former: The last good answer of the week before; empty if there is none.
         etag: That answer's header.
         last_modified: That answer's header.
         failures: Requests in a row that brought nothing.
@@ -49,6 +50,7 @@ class Note:
     asked_at: datetime = _NEVER
     next_at: datetime = _NEVER
     body: str = ""
+    former: str = ""
     etag: str = ""
     last_modified: str = ""
     failures: int = 0
@@ -155,6 +157,7 @@ def _note(record: Mapping[str, Any]) -> Note:
         asked_at=asked_at,
         next_at=next_at,
         body=str(record["body"]),
+        former=str(record.get("former", "")),
         etag=str(record["etag"]),
         last_modified=str(record["last_modified"]),
         failures=int(record["failures"]),

@@ -53,9 +53,31 @@ class Calendar:
             raise CalendarError("holds no events")
         return cls(ordered, _sunday(ordered[0].at, 0), _sunday(ordered[-1].at, 1))
 
-    def knows(self, now: datetime) -> bool:
-        """Say whether no event at *now* (UTC-aware) means that there is none."""
-        return self.since <= now < self.until
+    def knows(
+        self,
+        now: datetime,
+        before: timedelta = timedelta(),
+        after: timedelta = timedelta(),
+    ) -> bool:
+        """Say whether no event at *now* (UTC-aware) means that there is none.
+
+        Args:
+            now: The time in question.
+            before: How long before an event it counts: what comes within that time
+                has to be known, too.
+            after: How long after it.
+        """
+        return self.since + after <= now < self.until - before
+
+    def following(self, former: Calendar) -> Calendar:
+        """Return this calendar with the week before it, which *former* may know.
+
+        Where the two do not adjoin, nobody knows what was between them, and this one
+        stays alone.
+        """
+        if former.until != self.since:
+            return self
+        return Calendar.of([*former.events, *self.events])
 
     def reach(self) -> str:
         """Return the days that it covers, the last one not included."""

@@ -15,6 +15,8 @@ from plugins.news_pause.source import Delivery, Visit
 
 _OK, _NOT_MODIFIED = 200, 304
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=5), timedelta(hours=6)
+# Of the end of what is known, so that no week stays unknown for long.
+_NEXT_WEEK_WITHIN = timedelta(hours=1)
 _LONGEST_WISH = timedelta(days=1)  # of a Retry-After
 _JITTER = 0.25  # at most so much longer, so that machines do not ask together
 _LOOK_EVERY = 30.0  # seconds between two looks at what another runner was told
@@ -51,7 +53,7 @@ class WeeklyFeed:
         self._get = get
         self._wall = wall
         self._random = random
-        self._told: tuple[str, str] | None = None
+        self._told: Note | None = None
 
     def visit(self) -> Visit:
         """Ask if it is time to, and take over what is new, whoever asked for it."""
@@ -65,20 +67,20 @@ class WeeklyFeed:
         except OSError as error:
             # Without the note nobody knows whether it is time to ask.
             problem = f"{self._cache.folder}: cannot be used: {error}"
-            return Visit(_LOOK_EVERY, self._news("", problem))
+            return Visit(_LOOK_EVERY, self._news(Note(problem=problem)))
         until = (note.next_at - self._wall()).total_seconds()
         wait = min(max(until, 1.0), _LOOK_EVERY)
-        return Visit(wait, self._news(note.body, note.problem))
+        return Visit(wait, self._news(note))
 
-    def _news(self, body: str, problem: str) -> Delivery | None:
-        if self._told == (body, problem):
+    def _news(self, note: Note) -> Delivery | None:
+        told, self._told = self._told, note
+        is_same_body = told is not None and told.body == note.body
+        if told is not None and is_same_body and told.problem == note.problem:
             return None
-        is_same_body = self._told is not None and self._told[0] == body
-        self._told = (body, problem)
-        if not body or is_same_body:
-            return Delivery(problem=problem)
+        if not note.body or is_same_body:
+            return Delivery(problem=note.problem)
         try:
-            return Delivery(read_feed(body), problem)
+            return Delivery(_calendar(note), note.problem)
         except CalendarError as error:  # such as by an older version
             return Delivery(problem=f"the cache: {error}")
 
@@ -111,18 +113,22 @@ def judge(
         poll: Between two requests.
         jitter: From 0 to 1.
     """
+    longer = 1 + _JITTER * jitter
     try:
         good = _good(note, reply)
-        problem = _stale(read_feed(good.body), now)
+        calendar = read_feed(good.body)
     except CalendarError as error:
-        pause = _FIRST_PAUSE * 2 ** min(note.failures, _MOST_DOUBLINGS)
+        doubled = _FIRST_PAUSE * 2 ** min(note.failures, _MOST_DOUBLINGS)
+        left = _left(_week(note.body), now)
         wish = min(retry_after(reply, now), _LONGEST_WISH.total_seconds())
         return attrs.evolve(
             note,
             asked_at=now,
             next_at=now
             + max(
-                min(pause * (1 + _JITTER * jitter), _LONGEST_PAUSE),
+                min(
+                    doubled * longer, _LONGEST_PAUSE, left + _NEXT_WEEK_WITHIN * longer
+                ),
                 timedelta(seconds=wish),
                 LEAST_GAP,
             ),
@@ -132,9 +138,13 @@ def judge(
     return attrs.evolve(
         good,
         asked_at=now,
-        next_at=now + max(poll * (1 + _JITTER * jitter), LEAST_GAP),
+        next_at=now
+        + max(
+            min(poll * longer, _left(calendar, now) + _NEXT_WEEK_WITHIN * longer),
+            LEAST_GAP,
+        ),
         failures=0,
-        problem=problem,
+        problem=_stale(calendar, now),
     )
 
 
@@ -152,21 +162,38 @@ def _good(note: Note, reply: Reply) -> Note:
         calendar = read_feed(text)
     except CalendarError as error:
         raise CalendarError(f"the answer is no calendar: {error}") from None
-    if _is_older(calendar, note.body):
-        return note
+    former = note.former
+    if (known := _week(note.body)) is not None:
+        if calendar.until < known.until:
+            return note
+        if calendar.since >= known.until:
+            former = note.body
     return attrs.evolve(
         note,
         body=text,
+        former=former,
         etag=reply.headers.get("etag", ""),
         last_modified=reply.headers.get("last-modified", ""),
     )
 
 
-def _is_older(calendar: Calendar, body: str) -> bool:
+def _week(body: str) -> Calendar | None:
     try:
-        return bool(body) and calendar.until < read_feed(body).until
+        return read_feed(body) if body else None
     except CalendarError:
-        return False
+        return None
+
+
+def _calendar(note: Note) -> Calendar:
+    """Return this week after the one before, whose last windows may still hold."""
+    calendar, former = read_feed(note.body), _week(note.former)
+    return calendar if former is None else calendar.following(former)
+
+
+def _left(calendar: Calendar | None, now: datetime) -> timedelta:
+    """Return for how long the week is known."""
+    known = timedelta() if calendar is None else calendar.until - now
+    return max(known, timedelta())
 
 
 def _stale(calendar: Calendar, now: datetime) -> str:

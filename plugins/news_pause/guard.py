@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
@@ -15,10 +15,11 @@ from plugins.news_pause.currencies import currencies_of
 from plugins.news_pause.events import EVERY_CURRENCY, Calendar
 from plugins.news_pause.exits import closing_window, demands, judged, protections
 from plugins.news_pause.learned import Learned
+from plugins.news_pause.report import summary
 from plugins.news_pause.settings import NewsPauseSettings, OnEnter, WhenUnknown
-from plugins.news_pause.source import Delivery
+from plugins.news_pause.source import Delivery, Source
 from plugins.news_pause.sources import make_sources
-from plugins.news_pause.windows import Periods, Window, periods_for, summary
+from plugins.news_pause.windows import Periods, Window, periods_for
 from runner import (
     Account,
     Action,
@@ -55,12 +56,18 @@ class NewsPause(Plugin):
     Settings = NewsPauseSettings
     settings: NewsPauseSettings
 
-    def __init__(self, settings: NewsPauseSettings, state: PluginState) -> None:
+    def __init__(
+        self,
+        settings: NewsPauseSettings,
+        state: PluginState,
+        make: Callable[[NewsPauseSettings], Mapping[str, Source]] = make_sources,
+    ) -> None:
         super().__init__(settings, state)
-        self._almanac = Almanac(settings.sources, state)
+        before, after = settings.reach
+        self._almanac = Almanac(settings.sources, state, before=before, after=after)
         self._sources = {
             name: Learned(name, source, state)
-            for name, source in make_sources(settings).items()
+            for name, source in make(settings).items()
         }
         self._known: dict[str, _Known] = {}
         self._stated: dict[str, tuple[str, ...]] = {}
@@ -117,7 +124,7 @@ class NewsPause(Plugin):
         periods = self._periods(symbol.name, now)
         if periods is None:
             if self.settings.when_unknown is WhenUnknown.BLOCK:
-                return Deny("NEWS_UNKNOWN", self._almanac.unknown())
+                return Deny("NEWS_UNKNOWN", self._almanac.unknown(now))
             return None
         window = periods.entries.at(now)
         return None if window is None else Deny("NEWS_WINDOW", str(window))
@@ -151,6 +158,8 @@ class NewsPause(Plugin):
         now: datetime,
     ) -> Demand | None:
         """Demand what the settings say about what is open when a window comes."""
+        for symbol in symbols.values():
+            self._learn(symbol)
         acts = self.settings.closes or self.settings.cancel_pendings
         if not acts or not config.trade_config.auto_pause_on_news:
             return None
@@ -158,8 +167,6 @@ class NewsPause(Plugin):
         if self._almanac.at(now) is None:
             # Right after a start no quote tells the time: what was judged stands.
             return None
-        for symbol in symbols.values():
-            self._learn(symbol)
         windows: list[Window] = []
         concerned: list[Position] = []
         cancel: list[PendingOrder] = []
@@ -212,8 +219,13 @@ class NewsPause(Plugin):
         if not self._is_configured:
             return {"state": "NO_CALENDAR"}
         if self._almanac.at(now) is None:
-            return {"state": "UNKNOWN", "reason": self._almanac.unknown()}
-        found = {name: self._periods(name, now) for name in self._symbols}
+            return {
+                "state": "UNKNOWN",
+                "reason": self._almanac.unknown(now),
+                "when_unknown": self.settings.when_unknown.value,
+            }
+        told = filter(self._is_told, self._symbols)
+        found = {name: self._periods(name, now) for name in told}
         return summary(
             {name: each.entries for name, each in found.items() if each is not None},
             now,
@@ -238,7 +250,7 @@ class NewsPause(Plugin):
 
     def _learn(self, symbol: SymbolSpec) -> None:
         stated = tuple(filter(None, (symbol.currency_base, symbol.currency_profit)))
-        if stated:
+        if stated or symbol.name not in self._stated:
             self._stated[symbol.name] = stated
 
     def _periods(self, name: str, now: datetime) -> Periods | None:
@@ -249,8 +261,8 @@ class NewsPause(Plugin):
         stated, known = self._stated.get(name, ()), self._known.get(name)
         if known and known.calendar is calendar and known.stated == stated:
             return known.periods
-        currencies = currencies_of(name, stated, self.settings.symbols)
-        if EVERY_CURRENCY in currencies:
+        currencies = self._currencies(name)
+        if EVERY_CURRENCY in currencies and name not in self.settings.symbols:
             log.warning(
                 "%s: its currencies are unknown, so that all news stop it; set "
                 "plugins.news_pause.symbols",
@@ -259,6 +271,15 @@ class NewsPause(Plugin):
         periods = periods_for(calendar.events, currencies, self.settings)
         self._known[name] = _Known(stated, calendar, periods)
         return periods
+
+    def _currencies(self, name: str) -> frozenset[str]:
+        stated = self._stated.get(name, ())
+        return currencies_of(name, stated, self.settings.symbols)
+
+    def _is_told(self, name: str) -> bool:
+        # Until the terminal was asked, a name that says nothing is no reason to report
+        # that all news stop it.
+        return name in self._stated or EVERY_CURRENCY not in self._currencies(name)
 
     def _own(
         self, one: Position | PendingOrder, magics: Collection[int], now: datetime

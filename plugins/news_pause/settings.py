@@ -6,6 +6,7 @@ import enum
 import math
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -135,6 +136,21 @@ def _are_sources(
         )
 
 
+def _are_currencies(
+    settings: NewsPauseSettings,
+    attribute: attrs.Attribute[Mapping[str, tuple[str, ...]]],
+    value: Mapping[str, tuple[str, ...]],
+) -> None:
+    for name, currencies in value.items():
+        for currency in currencies:
+            # Another word is no currency of any event, and would free the symbol.
+            if not re.fullmatch(r"[A-Za-z]{3}", currency):
+                raise ValueError(
+                    f"symbols.{name}: must be currencies of three letters, "
+                    f"or All, and {currency!r} is none"
+                )
+
+
 def _is_url(
     settings: NewsPauseSettings, attribute: attrs.Attribute[str], value: str
 ) -> None:
@@ -196,7 +212,9 @@ class NewsPauseSettings(PluginSettings):
     all_events: str = attrs.field(
         default="Low", validator=attrs.validators.in_(IMPACTS)
     )
-    symbols: Mapping[str, tuple[str, ...]] = _NO_SYMBOLS
+    symbols: Mapping[str, tuple[str, ...]] = attrs.field(
+        default=_NO_SYMBOLS, validator=_are_currencies
+    )
     when_unknown: WhenUnknown = attrs.field(
         default=WhenUnknown.BLOCK, converter=WhenUnknown
     )
@@ -236,6 +254,14 @@ class NewsPauseSettings(PluginSettings):
     def widths(self) -> Mapping[str, Widths]:
         """Impact to how far its windows reach."""
         return {name: _widths(width) for name, width in self.rules.windows.items()}
+
+    @property
+    def reach(self) -> tuple[timedelta, timedelta]:
+        """How long before and after an event any window can hold."""
+        widths = [Widths(), *self.widths.values()]
+        before = max(max(one.block_before, one.lead) for one in widths)
+        after = max(one.block_after for one in widths)
+        return timedelta(minutes=before), timedelta(minutes=after)
 
     @property
     def closes(self) -> bool:

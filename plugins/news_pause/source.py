@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 import logging
 import threading
 from collections.abc import Callable
@@ -77,8 +76,9 @@ class Polled:
         self._visit = visit
         self._visiting = threading.Lock()
         self._stop: threading.Event | None = None
-        # One place, since only the newest counts; the thread puts, the loop takes.
-        self._newest: collections.deque[Delivery] = collections.deque(maxlen=1)
+        # What the thread put and the loop has not taken yet.
+        self._waiting: Delivery | None = None
+        self._handing = threading.Lock()
 
     def start(self) -> None:
         """Begin to visit; nothing happens if that goes on already."""
@@ -99,11 +99,18 @@ class Polled:
             self._stop = None
 
     def look(self, now: datetime) -> Delivery | None:
-        """Return the newest delivery, once."""
-        try:
-            return self._newest.popleft()
-        except IndexError:
-            return None
+        """Return what was delivered since the last look, as one."""
+        with self._handing:
+            delivery, self._waiting = self._waiting, None
+        return delivery
+
+    def _put(self, delivery: Delivery) -> None:
+        with self._handing:
+            # A place tells a calendar once. It is not lost where the next visit fails
+            # before a loop that waits for its terminal has looked.
+            if delivery.calendar is None and self._waiting is not None:
+                delivery = attrs.evolve(delivery, calendar=self._waiting.calendar)
+            self._waiting = delivery
 
     def _run(self, stop: threading.Event) -> None:
         while not stop.is_set():
@@ -115,5 +122,5 @@ class Polled:
                 problem = f"asking failed: {type(error).__name__}: {error}"
                 visit = Visit(_AFTER_A_BUG, Delivery(problem=problem))
             if visit.delivery is not None:
-                self._newest.append(visit.delivery)
+                self._put(visit.delivery)
             stop.wait(visit.wait)

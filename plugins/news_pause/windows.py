@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 import attrs
 
@@ -75,6 +74,11 @@ class Windows:
         """Return the first window that starts after *now*, or None."""
         index = bisect_right(self.starts, now)
         return self.windows[index] if index < len(self.windows) else None
+
+    def coming(self, now: datetime, most: int) -> Sequence[Window]:
+        """Return the window that *now* is in and those after it, *most* in all."""
+        index = bisect_right(self.starts, now) - (self.at(now) is not None)
+        return self.windows[index : index + most]
 
 
 @attrs.frozen(slots=True)
@@ -156,44 +160,6 @@ def _chosen(
             continue
         if not include or any(one.search(event.title) for one in include):
             yield event
-
-
-def summary(windows: Mapping[str, Windows], now: datetime) -> dict[str, Any]:
-    """Say what holds now, or what comes next, for the heartbeat.
-
-    Args:
-        windows: Symbol to its windows.
-        now: The market's time, UTC-aware.
-
-    Returns:
-        A JSON value whose ``state`` is BLOCKED or CLEAR.
-    """
-    held = {
-        name: window
-        for name, of_symbol in windows.items()
-        if (window := of_symbol.at(now)) is not None
-    }
-    if held:
-        first = min(held.values(), key=lambda window: window.end)
-        return {
-            "state": "BLOCKED",
-            "event": f"{first.events[0].currency} {first.events[0].title}",
-            "until": f"{first.end:%Y-%m-%dT%H:%M:%SZ}",
-            "symbols": sorted(held),
-        }
-    coming = [
-        window
-        for of_symbol in windows.values()
-        if (window := of_symbol.following(now)) is not None
-    ]
-    if not coming:
-        return {"state": "CLEAR"}
-    first = min(coming, key=lambda window: window.start)
-    return {
-        "state": "CLEAR",
-        "next_event": f"{first.events[0].currency} {first.events[0].title}",
-        "next_from": f"{first.start:%Y-%m-%dT%H:%M:%SZ}",
-    }
 
 
 def _width(impact: str, widths: Mapping[str, Widths]) -> Widths | None:

@@ -3,8 +3,11 @@
 // Everything shown comes as text, never as markup: names and reasons are other people's.
 const KEY = "config-server-admin-key";
 const INTERVAL = 2000;
+const CALENDAR_INTERVAL = 60000;
+const MOST_EVENTS = 50;
 const byId = (id) => document.getElementById(id);
 let timer = null;
+let calendar = { events: [], readAt: -Infinity };
 
 function element(tag, text = "", className = "") {
   const made = document.createElement(tag);
@@ -43,6 +46,7 @@ function signOut(message = "") {
   clearTimeout(timer);
   sessionStorage.removeItem(KEY);
   byId("strategies").replaceChildren();
+  calendar = { events: [], readAt: -Infinity };
   byId("sign-in-error").textContent = message;
   signedIn(false);
 }
@@ -74,6 +78,110 @@ function wantedCell(account) {
   return cell;
 }
 
+// What the bot's news guard says; null for a bot that says nothing that is known here.
+function newsOf(account) {
+  try {
+    const news = JSON.parse(account.heartbeat.news || "null");
+    return news && typeof news.state === "string" ? news : null;
+  } catch {
+    return null;
+  }
+}
+
+function windowsOf(account) {
+  const news = newsOf(account);
+  const windows = news && Array.isArray(news.windows) ? news.windows : [];
+  return windows.filter((one) => one && Array.isArray(one.events));
+}
+
+// A moment of a calendar without its seconds, and as it came if it is none.
+function utc(text) {
+  const at = new Date(text);
+  return Number.isNaN(at.getTime()) ? String(text ?? "?") : at.toISOString().slice(0, 16).replace("T", " ") + "Z";
+}
+
+function listed(value) {
+  return Array.isArray(value) ? value.join(", ") : "?";
+}
+
+const NEWS = { OFF: "faint", CLEAR: "good", BLOCKED: "warn", UNKNOWN: "bad", NO_CALENDAR: "bad" };
+
+function newsCell(account) {
+  const news = newsOf(account);
+  if (!news) return element("td", "–", "faint");
+  const cell = element("td", news.state, NEWS[news.state] || "");
+  let more = "";
+  if (news.state === "BLOCKED") {
+    cell.textContent = `BLOCKED until ${utc(news.until)}`;
+    more = `${news.event ?? "?"}: ${listed(news.symbols)}`;
+  }
+  if (news.state === "CLEAR" && news.next_event) more = `next ${news.next_event}, from ${utc(news.next_from)}`;
+  if (news.state === "UNKNOWN") more = news.when_unknown === "allow" ? "entries go on" : "entries stop";
+  if (news.state === "NO_CALENDAR") more = "entries go on through all news";
+  if (more) cell.append(document.createElement("br"), element("small", more));
+  return cell;
+}
+
+function newsNotes(account) {
+  const news = newsOf(account);
+  if (!news) return [];
+  // The reason holds what is wrong with sources.
+  const line = news.state === "UNKNOWN" ? news.reason : news.problem;
+  return line ? [`news: ${line}`] : [];
+}
+
+// One event of the server's calendar and of a bot's own source has one key.
+function eventKey(event) {
+  return `${Date.parse(event.at)} ${String(event.currency).toUpperCase()} ${event.title}`;
+}
+
+// What the server's calendar still holds, and what stops a bot's entries, whatever its source.
+function comingEvents(accounts) {
+  const found = new Map();
+  for (const { date, country, impact, title } of calendar.events) {
+    const event = { at: date, currency: country, impact, title, stops: [] };
+    if (Date.parse(date) >= Date.now()) found.set(eventKey(event), event);
+  }
+  for (const account of accounts) {
+    for (const window_ of windowsOf(account)) {
+      for (const told of window_.events.filter(Boolean)) {
+        const key = eventKey(told);
+        if (!found.has(key)) found.set(key, { ...told, stops: [] });
+        found.get(key).stops.push(
+          `${account.mt5_account_id}: ${listed(window_.symbols)}, ${utc(window_.from)} to ${utc(window_.until)}`);
+      }
+    }
+  }
+  return [...found.values()].sort((one, other) => Date.parse(one.at) - Date.parse(other.at));
+}
+
+function eventRow(event) {
+  const row = document.createElement("tr");
+  const here = new Date(event.at).toLocaleString([], { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+  row.append(
+    element("td", utc(event.at)),
+    element("td", here),
+    element("td", event.currency),
+    element("td", event.impact, event.impact === "High" ? "bad" : ""),
+    element("td", event.title),
+    element("td", event.stops.join("\n") || "–", event.stops.length ? "lines warn" : "faint"),
+  );
+  return row;
+}
+
+async function showNews(accounts) {
+  if (Date.now() - calendar.readAt > CALENDAR_INTERVAL) {
+    const answer = await ask("GET", "/api/admin/calendar/");
+    calendar = { events: answer.events, readAt: Date.now() };
+  }
+  const events = comingEvents(accounts);
+  byId("news").replaceChildren(...events.slice(0, MOST_EVENTS).map(eventRow));
+  byId("news-table").hidden = !events.length;
+  const more = events.length - MOST_EVENTS;
+  byId("news-note").textContent = more > 0 ? `and ${more} more`
+    : events.length ? "" : "Nothing is coming, as far as the server's calendar and the bots know.";
+}
+
 function accountRows(account) {
   const row = document.createElement("tr");
   const beat = account.heartbeat;
@@ -92,17 +200,18 @@ function accountRows(account) {
     strategiesCell(account),
     element("td", beat.equity || beat.current_balance || "–", "number"),
     element("td", beat.open_positions || "–", "number"),
+    newsCell(account),
     element("td", beat.timestamp ? new Date(beat.timestamp).toLocaleTimeString() : "none"),
     last,
   );
   last.append(button);
   const rows = [row];
-  const lines = [...account.config_errors];
+  const lines = [...account.config_errors, ...newsNotes(account)];
   if (beat.dd_blocked === "true") lines.push(`drawdown: ${beat.dd_block_reason}`);
   if (lines.length) {
     const more = document.createElement("tr");
     const cell = element("td", lines.join("\n"), "errors");
-    cell.colSpan = 9;
+    cell.colSpan = 10;
     more.append(cell);
     rows.push(more);
   }
@@ -214,6 +323,7 @@ async function refresh() {
     ...fleet.accounts.flatMap((account) => accountRows({ ...account, fleet_action: action })));
   const again = [...byId("accounts").querySelectorAll("button")].find((button) => button.getAttribute("aria-label") === focused);
   if (again) again.focus();
+  await showNews(fleet.accounts);
   byId("state").textContent = { up: "Redis is up", down: "Redis is down: bots are not seen", none: "without Redis: bots are not seen" }[fleet.redis];
 }
 

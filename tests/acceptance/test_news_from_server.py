@@ -67,6 +67,10 @@ def test_the_servers_calendar_stops_entries_until_it_is_switched_off(
     helpers.wait_until(lambda: state() == "BLOCKED", "a heartbeat in a news window")
     runner.wait_for("NEWS_WINDOW")
     assert 0 == opened()
+    status = bench.start("-m", "runner", "status", "--redis-url", redis_url)
+    assert 0 == status.wait()
+    assert "news: entries in EURUSD stop, the first until 2026-03-" in status.text
+    assert "Z: USD Speech" in status.text
 
     bench.patch_account(**{"trade_config.auto_pause_on_news": False})
     helpers.wait_until(lambda: state() == "OFF", "a heartbeat that is switched off")

@@ -8,11 +8,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 
+from plugins.news_pause.guard import NewsPause
+from runner.testing import make_account, make_plugin, make_trade_config
+from server_stub import clock
+from server_stub.redis_link import connect
 from server_stub.seed import DEMO, plant
 from server_stub.server import StubServer
 from server_stub.store import Store
@@ -27,6 +33,7 @@ FLAGS = (
     "--remote-debugging-pipe",
 )
 DEADLINE = 60
+HOUR = timedelta(hours=1)
 
 
 class Page:
@@ -44,6 +51,7 @@ class Page:
             pass_fds=(ours[0], theirs[1]),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            env={**os.environ, "TZ": "Asia/Tokyo", "LANGUAGE": "en_US"},
         )
         os.close(ours[0])
         os.close(theirs[1])
@@ -128,6 +136,28 @@ def server(store: Store) -> Iterator[StubServer]:
 @pytest.fixture
 def page(server: StubServer, tmp_path: Path) -> Iterator[Page]:
     """The dashboard in a browser, signed out."""
+    yield from browse(server, tmp_path)
+
+
+@pytest.fixture
+def seeing(store: Store, redis_url: str) -> Iterator[StubServer]:
+    """A server that sees its bots."""
+    client = connect(redis_url)
+    made = StubServer(store=store, admin_key="demo-admin", redis_client=client)
+    made.start()
+    yield made
+    made.stop()
+    client.close()
+
+
+@pytest.fixture
+def seeing_page(seeing: StubServer, tmp_path: Path) -> Iterator[Page]:
+    """That server's dashboard."""
+    yield from browse(seeing, tmp_path)
+
+
+def browse(server: StubServer, tmp_path: Path) -> Iterator[Page]:
+    """Open a server's dashboard in a browser, signed out; it lives in Tokyo."""
     program = next((p for name in BROWSERS if (p := shutil.which(name))), None)
     if program is None or sys.platform == "win32":
         pytest.skip("no chromium on this machine")
@@ -189,6 +219,9 @@ def test_the_page_shows_edits_and_pauses(page: Page, store: Store) -> None:
     assert "123456" in row
     assert "NEVER_SEEN" in row
     assert "#2 <img src=x onerror=document.title='broken'>" == headings
+    assert "Nothing is coming" in page.run(
+        "document.querySelector('#news-note').innerText"
+    )
     assert "Config server" == page.run("document.title")
     assert "$.parameters_by_symbol.XAUUSD.stop_loss: must be > 0, got -5" == refused
     assert marked
@@ -213,3 +246,94 @@ def test_a_link_may_carry_the_key(page: Page, server: StubServer) -> None:
     assert server.address + "/" == address
     assert page.run("document.querySelector('#fleet').hidden")
     assert 0 == page.run("sessionStorage.length")
+
+
+def news_row(at: datetime, currency: str, impact: str, title: str) -> dict[str, str]:
+    """Return an event as calendars have it."""
+    return {
+        "date": at.isoformat(),
+        "country": currency,
+        "impact": impact,
+        "title": title,
+    }
+
+
+@pytest.mark.redis
+def test_the_page_shows_what_news_is_coming_and_what_it_stops(
+    store: Store, seeing_page: Page, redis_url: str, tmp_path: Path
+) -> None:
+    """The server's calendar and the bot's own, and the bot's state in its own words."""
+    page, now = seeing_page, clock.now().replace(second=0, microsecond=0)
+    soon, later = now + HOUR / 6, now + 5 * HOUR
+    shared = news_row(soon, "USD", "High", "CPI <b>m/m")
+    speech = news_row(now + 3 * HOUR, "All", "Low", "Speech")
+    past = news_row(now - 24 * HOUR, "USD", "High", "Past")
+    plant(store, {"calendar": [shared, speech, past]})
+    file = tmp_path / "calendar.json"
+    file.write_text(json.dumps([past, shared, news_row(later, "EUR", "High", "Rates")]))
+    guard = make_plugin(NewsPause, calendar=file)
+    config = make_trade_config(
+        auto_pause_on_news=True, enabled_symbols=("EURUSD", "XAUUSD")
+    )
+    guard.on_trade_config_applied(config, now)
+
+    with redis.Redis.from_url(redis_url) as client:
+
+        def beat(news: str) -> None:
+            fields = {"bot_status": "ACTIVE", "news": news}
+            client.hset("bot:heartbeat:123456", mapping=fields)
+
+        def told(text: str) -> None:
+            page.until(
+                "document.querySelector('#accounts').innerText"
+                f".includes({json.dumps(text)})"
+            )
+
+        beat(guard.describe_status(make_account(), now)["news"])
+        sign_in(page, "demo-admin")
+        told("BLOCKED until")
+        state = page.run("document.querySelector('#accounts').innerText")
+        rows = page.run(
+            "[...document.querySelectorAll('#news tr')].map("
+            "row => [...row.cells].map(cell => cell.innerText))"
+        )
+        beat(guard.describe_status(make_account(), now + 24 * 14 * HOUR)["news"])
+        told("UNKNOWN")
+        told("entries stop")
+        told("news: file: the calendar reaches from")
+        beat('{"state": "BLOCKED", "windows": [null, {"events": [null, {}]}, 3]}')
+        told("BLOCKED until ?")
+        connected = page.run("document.querySelector('#state').textContent")
+
+    def moment(at: datetime) -> str:
+        return f"{at:%Y-%m-%d %H:%MZ}"
+
+    def row(at: datetime, *cells: str) -> list[str]:
+        local = at + 9 * HOUR
+        here = f"{local:%a}, {local:%b} {local.day}, {local:%H:%M}"
+        return [moment(at), here, *cells]
+
+    def stops(at: datetime, symbols: str) -> str:
+        around = f"{moment(at - HOUR / 2)} to {moment(at + HOUR / 2)}"
+        return f"123456: {symbols}, {around}"
+
+    assert f"BLOCKED until {moment(soon + HOUR / 2)}" in state
+    assert "USD CPI <b>m/m: EURUSD, XAUUSD" in state
+    assert [
+        row(soon, "USD", "High", "CPI <b>m/m", stops(soon, "EURUSD, XAUUSD")),
+        row(now + 3 * HOUR, "All", "Low", "Speech", "\N{EN DASH}"),
+        row(later, "EUR", "High", "Rates", stops(later, "EURUSD")),
+    ] == rows
+    assert "Redis is up" == connected
+
+
+def test_the_page_says_how_many_news_it_leaves_out(store: Store, page: Page) -> None:
+    """A calendar may reach over years."""
+    later = clock.now() + HOUR
+    rows = [news_row(later + n * HOUR, "USD", "Low", f"Event {n}") for n in range(53)]
+    plant(store, {"calendar": rows})
+
+    sign_in(page, "demo-admin")
+    page.until("document.querySelector('#news-note').textContent === 'and 3 more'")
+
+    assert 50 == page.run("document.querySelectorAll('#news tr').length")

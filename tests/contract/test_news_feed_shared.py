@@ -115,6 +115,35 @@ def test_retry_after_is_a_floor_and_an_older_week_replaces_nothing() -> None:
     assert "still has the week of" in stale.problem
 
 
+def test_who_knows_no_week_asks_each_hour_at_the_latest() -> None:
+    """Neither one that never had an answer nor one whose week is over."""
+    old = WEEK.replace(NOW.isoformat(), (NOW - timedelta(days=7)).isoformat())
+    for note in (Note(failures=9), Note(failures=9, body=old)):
+        assert HOUR == after(Reply(status=500), note).next_at - NOW
+    ending = WEEK.replace(NOW.isoformat(), "2026-03-06T12:00:00+00:00")
+    for reply in (Reply(status=500), Reply(status=200, body=ending.encode())):
+        late = judge(
+            Note(failures=9, body=ending),
+            reply,
+            now=datetime(2026, 3, 8, 1, tzinfo=UTC),
+            poll=24 * HOUR,
+            jitter=1.0,
+        )
+        assert datetime(2026, 3, 8, 6, 15, tzinfo=UTC) == late.next_at
+
+
+def test_a_note_of_an_earlier_version_is_read(tmp_path: Path) -> None:
+    """It knows nothing of the week before."""
+    cache = Cache(tmp_path, "u")
+    cache.write(Note(body=WEEK))
+    (path,) = tmp_path.glob("*.json")
+    record = json.loads(path.read_text())
+    del record["former"]
+    path.write_text(json.dumps(record))
+
+    assert Note(body=WEEK) == cache.read()
+
+
 def test_half_a_body_is_no_answer() -> None:
     """The connection ends before the length that was told."""
     with calendar_site(b"[" + row()["title"].encode()) as site:

@@ -135,6 +135,8 @@ class Scene:
         price: Minute since noon to the price.
         minutes: How long the market goes on after noon.
         plugins: Further plugins.
+        guards: Further built-in plugins with their settings.
+        risk: What the server's config says beside the pause.
         store: What an earlier start left on disk.
         is_on: Whether the server asks for the pause.
     """
@@ -148,6 +150,8 @@ class Scene:
         price: Callable[[int], float] = lambda n: 1.1 + (n % 2) * 0.0001,
         minutes: int = 120,
         plugins: Mapping[str, object] | None = None,
+        guards: Mapping[str, Mapping[str, Any]] | None = None,
+        risk: Mapping[str, Any] | None = None,
         store: MemoryStore | None = None,
         is_on: bool = True,
     ) -> None:
@@ -162,6 +166,7 @@ class Scene:
         self.clock = FakeClock()
         self.driver = drive(self.terminal, Bars(price, symbols, minutes))
         self._settings, self._plugins = settings, plugins or {}
+        self._guards, self._risk = guards or {}, risk or {}
         self.runner = self._start("session-1", is_on=is_on)
 
     def _start(self, session: str, *, is_on: bool) -> WholeRunner:
@@ -170,7 +175,7 @@ class Scene:
             self.store,
             self.clock,
             (self.strategy,),
-            settings={"news_pause": self._settings},
+            settings={"news_pause": self._settings, **self._guards},
             plugins={"journal": self.journal, **self._plugins},
             player=Pacer(self.driver, self.clock, 0.0),
             session=session,
@@ -187,7 +192,10 @@ class Scene:
     def switch(self, *, on: bool) -> None:
         """Let the server switch the pause."""
         self.runner.trade(
-            auto_pause_on_news=on, enabled_symbols=self.symbols, lot_size=0.01
+            auto_pause_on_news=on,
+            enabled_symbols=self.symbols,
+            lot_size=0.01,
+            **self._risk,
         )
 
     def play(self, until: int = 60) -> None:

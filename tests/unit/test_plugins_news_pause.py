@@ -20,13 +20,15 @@ from hypothesis import strategies as st
 from plugins.news_pause.currencies import currencies_of
 from plugins.news_pause.events import Calendar, CalendarError, parse
 from plugins.news_pause.guard import NewsPause
+from plugins.news_pause.report import summary
 from plugins.news_pause.settings import NewsPauseSettings
-from plugins.news_pause.windows import Window, Windows, periods_for, summary
+from plugins.news_pause.windows import Window, Windows, periods_for
 from runner import Deny, NewsEvent, TradeConfig
 from runner.testing import make_account, make_plugin, make_symbol, make_trade_config
 
 PAYROLLS_AT = datetime(2025, 4, 4, 12, 30, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
+HOUR = 60 * MINUTE
 ON = make_trade_config(
     auto_pause_on_news=True, enabled_symbols=("XAUUSD", "EURUSD", "EURGBP")
 )
@@ -311,19 +313,53 @@ def test_merged_windows_hold_exactly_where_an_events_own_does(
 def test_the_summary_names_what_holds_and_what_comes() -> None:
     """For the heartbeat: the window that ends first, or the next to begin."""
     both = {"XAUUSD": windows(event()), "EURGBP": Windows.of([])}
+    window = {
+        "from": "2025-04-04T12:00:00Z",
+        "until": "2025-04-04T13:00:00Z",
+        "symbols": ["XAUUSD"],
+        "events": [
+            {
+                "at": "2025-04-04T12:30:00Z",
+                "currency": "USD",
+                "impact": "High",
+                "title": "T",
+            }
+        ],
+    }
 
     assert {
         "state": "BLOCKED",
         "event": "USD T",
         "until": "2025-04-04T13:00:00Z",
         "symbols": ["XAUUSD"],
+        "windows": [window],
     } == summary(both, PAYROLLS_AT)
     assert {
         "state": "CLEAR",
         "next_event": "USD T",
         "next_from": "2025-04-04T12:00:00Z",
+        "windows": [window],
     } == summary(both, PAYROLLS_AT - 60 * MINUTE)
-    assert {"state": "CLEAR"} == summary(both, PAYROLLS_AT + 60 * MINUTE)
+    assert {"state": "CLEAR", "windows": []} == summary(both, PAYROLLS_AT + HOUR)
+
+
+def test_the_summary_tells_the_next_windows_with_all_their_symbols() -> None:
+    """Each with its own end: one symbol may be free again before another."""
+    shared = [event(n * 200, title=f"E{n}") for n in range(9)]
+    euro = [event(20, "EUR"), *shared]
+    dollar = windows(*shared)
+    both = periods_for(euro, frozenset({"USD", "EUR"}), NewsPauseSettings()).entries
+    found = summary({"XAUUSD": dollar, "US30": dollar, "EURUSD": both}, PAYROLLS_AT)
+
+    told = [(one["until"][11:16], one["symbols"]) for one in found["windows"]]
+    assert [
+        ("13:00", ["US30", "XAUUSD"]),
+        ("13:20", ["EURUSD"]),
+        ("16:20", ["EURUSD", "US30", "XAUUSD"]),
+        ("19:40", ["EURUSD", "US30", "XAUUSD"]),
+        ("23:00", ["EURUSD", "US30", "XAUUSD"]),
+    ] == told
+    assert ["E0", "T"] == [one["title"] for one in found["windows"][1]["events"]]
 
 
 # -- the guard -------------------------------------------------------------------------
@@ -395,7 +431,7 @@ def test_the_status_knows_the_window_before_anyone_asks(plugin: NewsPause) -> No
     assert "BLOCKED" == news(plugin)["state"]
     assert ["EURUSD", "XAUUSD"] == news(plugin)["symbols"]
     later = news(plugin, PAYROLLS_AT + 60 * MINUTE)
-    assert {"state": "CLEAR"} == later
+    assert {"state": "CLEAR", "windows": []} == later
 
 
 def test_the_brokers_currencies_replace_the_names(plugin: NewsPause) -> None:
@@ -405,6 +441,26 @@ def test_the_brokers_currencies_replace_the_names(plugin: NewsPause) -> None:
 
     assert plugin.check_symbol(unnamed, ON, PAYROLLS_AT) is not None
     assert plugin.check_symbol(odd, ON, PAYROLLS_AT) is None
+
+
+def test_a_name_that_says_nothing_is_not_reported_before_the_terminal_was_asked(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nor warned of; a broker that states nothing either is, once."""
+    config = make_trade_config(auto_pause_on_news=True, enabled_symbols=("#ABC",))
+    plugin = make_plugin(NewsPause, calendar=path)
+    plugin.on_trade_config_applied(config, PAYROLLS_AT)
+    before, warned = news(plugin), list(caplog.messages)
+
+    for _ in range(2):
+        unnamed = make_symbol("#ABC", currency_base="", currency_profit="")
+        assert plugin.check_symbol(unnamed, config, PAYROLLS_AT) is not None
+
+    assert "CLEAR" == before["state"]
+    assert [] == warned
+    assert "BLOCKED" == news(plugin)["state"]
+    (message,) = caplog.messages
+    assert "#ABC: its currencies are unknown" in message
 
 
 def test_without_a_calendar_nothing_is_stopped_and_it_says_so(
@@ -563,6 +619,8 @@ def test_text_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
         {"include": ("(",)},
         {"exclude": ("*",)},
         {"when_unknown": "maybe"},
+        {"symbols": {"XAUUSD": ("dollar",)}},
+        {"symbols": {"XAUUSD": ("USD", "")}},
     ],
     ids=str,
 )

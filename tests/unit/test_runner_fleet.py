@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,6 +22,7 @@ BEAT = {
     "trade_config_version": "4",
     "strategy_versions": '{"1": 7}',
     "pause_reasons": '["server.bot_status PAUSED"]',
+    "news": '{"state": "CLEAR", "windows": []}',
     "config_errors": '["$.lot_size: must be > 0, got -1"]',
 }
 
@@ -39,7 +41,7 @@ def test_an_account_has_its_figures_and_below_them_its_reasons():
     lines = render([_account(BEAT)], NOW).splitlines()
 
     row = ["7", "PAUSED", "30", "s", "ago", "9990.0000", "1.2%", "3.0%", "2"]
-    assert [*row, "trade:4", "1:7"] == lines[1].split()
+    assert [*row, "CLEAR", "trade:4", "1:7"] == lines[1].split()
     assert "    paused: server.bot_status PAUSED" == lines[2]
     assert "    config: $.lot_size: must be > 0, got -1" == lines[3]
 
@@ -66,7 +68,65 @@ def test_a_bot_that_speaks_only_the_seed_has_a_row_too():
 
     row = render([_account(beat, trade_config_version=None)], NOW).splitlines()[1]
 
-    assert ["7", "ACTIVE", "-", "5.0", "-", "-", "-", "-"] == row.split()
+    assert ["7", "ACTIVE", "-", "5.0", "-", "-", "-", "-", "-"] == row.split()
+
+
+@pytest.mark.parametrize(
+    ("news", "notes"),
+    [
+        (
+            {
+                "state": "BLOCKED",
+                "event": "USD CPI",
+                "until": "13:00Z",
+                "symbols": ["EURUSD", "GER40"],
+            },
+            ["news: entries in EURUSD, GER40 stop, the first until 13:00Z: USD CPI"],
+        ),
+        (
+            {
+                "state": "UNKNOWN",
+                "reason": "feed: HTTP 429",
+                "when_unknown": "block",
+                "problem": "feed: HTTP 429",
+            },
+            ["news: unknown, entries stop: feed: HTTP 429"],
+        ),
+        (
+            {"state": "UNKNOWN", "reason": "x", "when_unknown": "allow"},
+            ["news: unknown, entries go on: x"],
+        ),
+        ({"state": "CLEAR", "problem": "feed: HTTP 500"}, ["news: feed: HTTP 500"]),
+        (
+            {"state": "NO_CALENDAR"},
+            ["news: there is no calendar, entries go on through all news"],
+        ),
+        ({"state": "OFF"}, []),
+        ({"state": "CLEAR", "next_event": "USD CPI"}, []),
+    ],
+    ids=lambda value: str(value.get("state")) if isinstance(value, dict) else "",
+)
+def test_news_have_a_column_and_what_stops_entries_a_line(
+    news: dict[str, Any], notes: list[str]
+) -> None:
+    """Until when, by what, in which symbols; or why nobody knows."""
+    beat = BEAT | {"news": json.dumps(news)}
+
+    lines = render([_account(beat)], NOW).splitlines()
+
+    assert news["state"] in lines[1].split()
+    assert notes == [line.strip() for line in lines if line.startswith("    news:")]
+
+
+@pytest.mark.parametrize(
+    "news",
+    ["[]", "3", '{"state": 3}', '{"state": "BLOCKED"}', '{"state": "UNKNOWN"}'],
+)
+def test_news_of_another_shape_do_not_hide_the_fleet(news: str) -> None:
+    """Such as those of a plugin of somebody's own."""
+    text = render([_account(BEAT | {"news": news}), _account({})], NOW)
+
+    assert 3 <= len(text.splitlines())
 
 
 @pytest.mark.parametrize("field", sorted(BEAT))

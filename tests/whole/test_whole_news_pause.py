@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Sequence
 from datetime import datetime
@@ -434,6 +435,43 @@ def test_block_exits_holds_strategies_in(
     assert ({"NEWS_NO_EXIT"} if blocks else set()) == codes
 
 
+def test_strategies_may_still_close_between_close_before_and_the_window(
+    tmp_path: Path,
+) -> None:
+    """Entries have stopped by then; what a firm forbids begins with the window."""
+    scene = Scene(
+        {
+            "calendar": calendar(tmp_path),
+            "windows": CLOSING,
+            "cancel_pendings": True,
+            "block_exits": True,
+        },
+        strategy=Leaver,
+    )
+
+    scene.play()
+
+    assert [-10] == scene.journal.minutes(Action.CLOSE)
+
+
+def test_an_unknown_week_holds_no_strategy_in(tmp_path: Path) -> None:
+    """Not knowing stops what opens, and nothing that closes."""
+    scene = Scene(
+        {
+            "calendar": calendar(tmp_path, row(-7 * 24 * 60), row(7 * 24 * 60)),
+            "preset": "ftmo",
+        },
+        strategy=Leaver,
+    )
+    scene.play(until=-55)
+    (tmp_path / "calendar.json").write_text(json.dumps([row(-7 * 24 * 60)]))
+
+    scene.play()
+
+    assert "UNKNOWN" == scene.news["state"]
+    assert [-10] == scene.journal.minutes(Action.CLOSE)
+
+
 def test_preset_ftmo_forbids_entries_and_exits_for_two_minutes(tmp_path: Path) -> None:
     """What is given beside it replaces its choice."""
     path = calendar(tmp_path)
@@ -508,6 +546,64 @@ def test_a_risk_exit_goes_on_in_a_forbidden_window_and_is_told(
     assert [0] == by_command.journal.minutes(Action.CLOSE)
     told = [line for line in caplog.messages if "risk goes first" in line]
     assert ["panic", "FLATTEN"] == [line.split()[0] for line in told]
+
+
+def crashes(n: int) -> float:
+    """Return a price that loses a hundred pips from one o'clock on."""
+    return 1.1 if n <= 60 else 1.09
+
+
+@pytest.mark.parametrize("preset", ["ftmo", "default"])
+def test_the_drawdown_guard_closes_in_a_forbidden_window_and_the_conflict_is_told(
+    preset: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """At once, in the very minute of the news; where exits are free nobody is told."""
+    scene = Scene(
+        {"calendar": calendar(tmp_path), "preset": preset},
+        strategy=Once,
+        price=crashes,
+        guards={
+            "drawdown": {
+                "on_breach": "flatten",
+                "positions_without_stop": "ignore",
+                "buffer_percent": 0.0,
+            }
+        },
+        risk={"daily_dd_limit_percent": 0.0005},
+    )
+    scene.play(until=-1)
+    (held,) = scene.positions
+
+    with caplog.at_level(logging.WARNING, "mt5runner.plugins.news_pause"):
+        scene.play()
+
+    closed = [one for _, one in scene.journal.sent if one.action is Action.CLOSE]
+    assert [("drawdown", held.ticket)] == [(one.strategy, one.ticket) for one in closed]
+    (minute,) = scene.journal.minutes(Action.CLOSE)
+    assert 0 <= minute < 2
+    assert [] == list(scene.positions)
+    told = [line for line in caplog.messages if "risk goes first" in line]
+    assert (["drawdown"] if preset == "ftmo" else []) == [
+        line.split()[0] for line in told
+    ]
+
+
+def test_the_server_switches_exits_free_in_a_forbidden_window(tmp_path: Path) -> None:
+    """A strategy that wants out from 12:50 on gets out in the next minute."""
+    scene = Scene(
+        {
+            "calendar": calendar(tmp_path),
+            "windows": {"High": [15, 15]},
+            "block_exits": True,
+        },
+        strategy=Leaver,
+    )
+
+    scene.play(until=-4)
+    scene.switch(on=False)
+    scene.play()
+
+    assert [-3] == scene.journal.minutes(Action.CLOSE)
 
 
 def test_an_account_that_is_always_in_is_flat_in_every_window(tmp_path: Path) -> None:

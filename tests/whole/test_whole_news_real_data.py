@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from news_scene import Always, Journal
+from news_weeks import MINUTE, Weekend
 from whole_runner import MemoryStore, WholeRunner
 
 from runner import Action, Bar, Intents, Parameters, Timeframe
@@ -111,3 +112,67 @@ def test_no_entry_is_made_inside_any_window(
         assert len(denied) > 100
     else:
         assert unknown
+
+
+DAYS = {
+    "payrolls": ("2025-04-04T12:00", "2025-04-04T12:50"),
+    "central bank and indices": ("2025-07-24T11:50", "2025-07-24T14:00"),
+    "rates": ("2025-09-17T17:30", "2025-09-17T18:45"),
+    "inflation": ("2025-10-24T12:00", "2025-10-24T14:00"),
+}
+"""Hours in which news of several currencies come close to each other."""
+ODD = {"High": [13.5, 0.5]}
+CLOSING = {"High": {"block_before": 5, "block_after": 3, "close_before": 17}}
+
+
+@pytest.mark.parametrize("closes", [False, True], ids=["odd minutes", "close_before"])
+@pytest.mark.parametrize("day", DAYS)
+def test_every_minute_outside_a_window_trades_and_none_inside(
+    day: str, *, closes: bool, market_data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An entry is tried each minute, at the real times of real news: all are counted.
+
+    No recorded bars finer than an hour lie inside the calendar, so these are made.
+    """
+    start, end = (datetime.fromisoformat(f"{text}+00:00") for text in DAYS[day])
+    path = market_data / "calendar" / "ff_high_impact_2020-2026.csv.gz"
+    names = ("EURUSD", "GBPUSD", "EURGBP")
+    settings = {"windows": CLOSING, "on_enter_window": "close_all"}
+    scene = Weekend(
+        Path(),
+        "",
+        [(start, end + HALF_AN_HOUR)],
+        symbols=names,
+        calendar=str(path),
+        **settings if closes else {"windows": ODD},
+    )
+    scene.play(end + MINUTE)
+
+    before, after = (17.0, 3.0) if closes else (13.5, 0.5)
+    # A strategy that has just begun decides on the second bar.
+    tried = [start + n * MINUTE for n in range(2, round((end - start) / MINUTE))]
+    told: list[str] = []
+    for name in names:
+        times = {at for at in events(path, {name[:3], name[3:]}) if start <= at < end}
+        inside = [
+            at
+            for at in tried
+            if any(one - before * MINUTE <= at < one + after * MINUTE for one in times)
+        ]
+        free = [at for at in tried if at not in inside]
+        opened = [at for at in scene.entries(name) if at < end]
+        told.append(f"{name} {len(times)} times, {len(free)}+{len(inside)}")
+        assert free == opened
+        if not times:
+            assert name == "EURGBP"
+            continue
+        assert {min(inside) - MINUTE, max(inside) + MINUTE} <= set(opened)
+        # What was opened in the last free minute is closed in the next one: by the
+        # strategy, unless a demand does it before that is asked.
+        by = "news_pause" if closes else "Renewed"
+        assert set(inside) & set(scene.closed(name, by)) == {
+            at for at in inside if at - MINUTE in free
+        }
+    assert {"NEWS_WINDOW"} == {code for _, _, code in scene.journal.denied}
+    with capsys.disabled():
+        sys.stdout.write(f"\n{day}: {'; '.join(told)}\n")

@@ -168,7 +168,8 @@ class Firm:
 
     def _count_deals(self, now: datetime) -> None:
         # A balance is high, too, if it is for as long as it takes to the next deal.
-        deals, self.costs = (), 0.0
+        deals: Sequence[Any] = ()
+        self.costs = 0.0
         if self._account.balance != self._after_deals:  # every deal costs something
             wall = self._terminal.wall_msc(now) // 1000
             deals = self._terminal.history_deals_get(wall - 7200, wall + 60)
@@ -275,8 +276,8 @@ def live(bars: Sequence[Bar], preset: str, mode: str, worst: Worst) -> int:
     runner.cycle(2, seconds=1.0)
     firm.look(driver.now or now)
     firm.look_again(driver.now or now)
-    before, phases, idle = DEPOSIT, 1, 0
-    while driver.advance() and not firm.is_out and idle < IDLE:
+    before, phases, idle, is_over = DEPOSIT, 1, 0, False
+    while not is_over and driver.advance():
         assert driver.now is not None
         phases += 1
         was_paused = firm.is_paused
@@ -305,7 +306,7 @@ def live(bars: Sequence[Bar], preset: str, mode: str, worst: Worst) -> int:
                     # Every entry was checked with its stop, against the day's floors.
                     rose = bool(firm.carried) or PUBLISHED[preset].trails == "balance"
                     assert firm.slipped or rose, where
-        before = shown
+        before, is_over = shown, firm.is_out or idle >= IDLE
     return max(2, phases // 2 * len(PAIRS))
 
 

@@ -235,6 +235,15 @@ def test_an_account_that_cannot_be_right_is_denied(
     assert ask(plugin, reading(10_000), NOON + 2 * HOUR) is None
 
 
+def test_an_equity_below_zero_is_a_breach(plugin: Drawdown) -> None:
+    """A gap lost more than there was: no figure of a terminal that is connecting."""
+    deny = ask(plugin, reading(10_000, -1.0), NOON + HOUR)
+
+    assert deny is not None
+    assert "MAX_DRAWDOWN" == deny.code
+    assert ask(plugin, reading(10_000), NOON + 2 * HOUR) == deny
+
+
 def test_without_market_time_no_day_can_be_told() -> None:
     """Before the first quote the market's time is at the start of all times."""
     plugin = make_plugin(Drawdown)

@@ -25,7 +25,7 @@ _NOISE = 1e-8  # lots; less than any step of volume
 _TRIES = 5  # readings, while the deal behind a new balance does not show yet
 _PAUSE = 0.05  # seconds between two of them
 _EXPLAIN_WITHIN = 5.0  # seconds after which a balance is taken without its deals
-_SYNC_WITHIN = 60.0  # the same after a start: a terminal may fetch its history first
+_SYNC_WITHIN = 30.0  # the same after a start: a terminal may fetch its history first
 _FIND_WITHIN = 60.0  # seconds in which the deal of a closed position must show
 _CENT = 0.011  # account currency; sums of rounded amounts
 

@@ -332,16 +332,16 @@ def test_a_history_that_is_not_there_yet_is_waited_for(
 
 
 def test_a_history_that_never_comes_does_not_hold_for_ever() -> None:
-    """After a minute the balance is taken as it is, which here is a loss."""
+    """After half a minute the balance is taken as it is, which here is a loss."""
     account = DrawdownAccount(**STATIC)
     account.stop()
     account.pay(-15_000)
     account.terminal.history_deals_get = lambda *_, **__: ()
     account.restart()
-    account.cycle(4)
+    account.cycle(1)
     assert ["ACCOUNT_UNKNOWN"] == account.codes
 
-    account.cycle(8)
+    account.cycle(3)
 
     assert ["MAX_DRAWDOWN"] == account.codes
 

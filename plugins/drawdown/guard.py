@@ -84,7 +84,9 @@ class Drawdown(Plugin):
         config: TradeConfig,
     ) -> Deny | None:
         """Deny what could cost more than the limits leave, if every stop were hit."""
-        stops = new_stops(intent, positions, symbols)
+        stops = new_stops(
+            intent, positions, symbols, tick, is_hedging=account.is_hedging
+        )
         entry = Exposure()
         if intent.increases_exposure:
             entry = entry_exposure(intent, symbols[intent.symbol], tick)

@@ -8,11 +8,12 @@ from plugins.drawdown.exposure import Exposure, open_exposure
 from plugins.drawdown.limits import Limit
 from plugins.drawdown.rules import Rules
 from runner import (
-    Action,
     Deny,
     OrderIntent,
     Position,
+    Side,
     SymbolSpec,
+    Tick,
     WithoutStop,
 )
 
@@ -21,19 +22,29 @@ def new_stops(
     intent: OrderIntent,
     positions: Sequence[Position],
     symbols: Mapping[str, SymbolSpec],
+    tick: Tick,
+    *,
+    is_hedging: bool,
 ) -> dict[int, float]:
     """Return the stops that *intent* would move away from the market.
+
+    On a netting account an addition does so too: the position that both become has
+    the stop of the newest order.
 
     Args:
         intent: What a strategy wants.
         positions: Every open position of the account.
         symbols: The rules of their symbols.
+        tick: The latest quote of the intent's symbol.
+        is_hedging: Whether the account keeps positions of one symbol apart.
 
     Returns:
         Position ticket to the new stop, as a price; empty if nothing more is risked.
     """
     price = intent.stop_loss_price
-    if intent.action is not Action.PROTECT or price is None:
+    if intent.increases_exposure:
+        price = None if is_hedging else _entry_stop(intent, tick, symbols)
+    if price is None:
         return {}
     found: dict[int, float] = {}
     for position in positions:
@@ -41,11 +52,24 @@ def new_stops(
             continue
         if intent.ticket is not None and position.ticket != intent.ticket:
             continue
+        if intent.side is not None and position.side is not intent.side:
+            continue  # it is closed, in part at least
         stands = open_exposure((position,), (), symbols)
         moved = open_exposure((position,), (), symbols, {position.ticket: price})
         if moved.unknown or moved.risk > stands.risk:
             found[position.ticket] = price
     return found
+
+
+def _entry_stop(
+    intent: OrderIntent, tick: Tick, symbols: Mapping[str, SymbolSpec]
+) -> float | None:
+    if intent.stop_loss is None:
+        return None  # that of the position stays
+    is_buy = intent.side is Side.BUY
+    price = intent.price or (tick.ask if is_buy else tick.bid)
+    away = intent.stop_loss * symbols[intent.symbol].point
+    return price - away if is_buy else price + away
 
 
 def check_room(

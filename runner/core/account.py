@@ -22,6 +22,8 @@ class Account:
         is_hedging: Whether several positions per symbol may be open.
         is_demo: Whether the money is play money.
         trade_allowed: Whether the terminal and the broker take orders from here.
+        is_linked: Whether the terminal has its trade server. Without, it shows old
+            things, and after a start of its own nothing at all.
     """
 
     login: int
@@ -36,3 +38,4 @@ class Account:
     is_hedging: bool = True
     is_demo: bool = True
     trade_allowed: bool = True
+    is_linked: bool = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -57,8 +58,8 @@ ENTRIES = frozenset({Action.OPEN, Action.PLACE})
 def _positive(
     instance: object, attribute: attrs.Attribute[float | None], value: float | None
 ) -> None:
-    if value is not None and not value > 0:
-        raise ValueError(f"{attribute.name}: must be > 0, got {value!r}")
+    if value is not None and not 0 < value < math.inf:
+        raise ValueError(f"{attribute.name}: must be > 0 and finite, got {value!r}")
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -159,6 +160,12 @@ class Denial:
         return f"{self.plugin}: {self.deny}"
 
 
+def _prices(instance: object, attribute: object, protect: Mapping[int, float]) -> None:
+    for ticket, price in protect.items():
+        if not 0 < price < math.inf:
+            raise ValueError(f"protect: {ticket}: expected a price, got {price!r}")
+
+
 @attrs.frozen(slots=True, kw_only=True)
 class Demand:
     """What a guard wants closed, cancelled or protected, whatever strategies want.
@@ -177,7 +184,7 @@ class Demand:
     detail: str = ""
     close: tuple[int, ...] = ()
     cancel: tuple[int, ...] = ()
-    protect: Mapping[int, float] = EMPTY
+    protect: Mapping[int, float] = attrs.field(default=EMPTY, validator=_prices)
 
     def __str__(self) -> str:
         """Return the code and its figures on one line."""

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import attrs
 
 from runner.core.account import Account
-from runner.core.orders import Denial, Deny, OrderIntent, Position
+from runner.core.orders import Action, Denial, Deny, OrderIntent, Position, Side
 from runner.core.settings import TradeConfig
 from runner.core.status import PauseReason
 from runner.core.trading_state import (
@@ -200,12 +200,35 @@ def against_waiting(
     return denials[0].code if denials else ""
 
 
+def widens(intent: OrderIntent, positions: Iterable[Position], point: float) -> bool:
+    """Return whether *intent* moves a stop away from the market.
+
+    Then more can be lost than before, as by an opening.
+
+    Args:
+        intent: What a strategy wants.
+        positions: That strategy's own.
+        point: Price of one point of the intent's symbol; half of it is binary noise.
+    """
+    price = intent.stop_loss_price
+    if intent.action is not Action.PROTECT or price is None:
+        return False
+    return any(
+        (one.stop_loss - price) * (1 if one.side is Side.BUY else -1) > point / 2
+        for one in positions
+        if one.symbol == intent.symbol
+        and intent.ticket in (None, one.ticket)
+        and one.stop_loss
+    )
+
+
 def judge(
     intent: OrderIntent,
     *,
     reasons: Sequence[PauseReason],
     host: Sequence[Deny],
     guards: Sequence[Denial],
+    is_widening: bool = False,
 ) -> tuple[Denial, ...]:
     """Combine every verdict on one intent; any denial wins.
 
@@ -218,12 +241,13 @@ def judge(
         reasons: Why exposure must not increase now.
         host: The host's own denials of this intent.
         guards: What the plugins' guards said.
+        is_widening: Whether it moves a stop away from the market; see `widens`.
 
     Returns:
         Every denial; empty when the intent is approved.
     """
     own = [Denial(HOST, deny) for deny in host]
-    is_entry = intent.increases_exposure
+    is_entry = intent.increases_exposure or is_widening
     path = OrderPath.ENTRY if is_entry else OrderPath.STRATEGY_EXIT
     closed = [
         Denial(reason.source, Deny(reason.code, reason.detail, reason.state))

@@ -22,12 +22,18 @@ from datetime import datetime, timedelta
 
 import attrs
 
-from runner.core.orders import OrderRequest, OrderResult, Outcome
+from runner.core.orders import Action, OrderRequest, OrderResult, Outcome
 
 CERTAIN_AFTER = timedelta(seconds=30)
 """How long an order must have left no trace before it is given up.
 
 A broker may execute a request some seconds after the reply was lost.
+"""
+REMOVAL_CERTAIN_AFTER = timedelta(seconds=4)
+"""The same for the removal of a pending order.
+
+To remove it twice does no harm. Until it is removed it may be filled at any moment, in
+a pause too.
 """
 
 
@@ -139,7 +145,7 @@ class OrderFlow:
                 return self._end(result), Command.FORGET
             case Stage.UNKNOWN, NoTrace(at):
                 since = self.searching_since
-                if since is not None and at - since >= CERTAIN_AFTER:
+                if since is not None and at - since >= self._certain_after:
                     return attrs.evolve(self, stage=Stage.ABANDONED), Command.FORGET
                 return self, Command.LOOK_UP
             case Stage.UNKNOWN, Unreadable(at):
@@ -147,6 +153,11 @@ class OrderFlow:
                 return self._search(at), Command.LOOK_UP
             case _:
                 raise OutOfOrderError(f"{type(event).__name__} in stage {self.stage}")
+
+    @property
+    def _certain_after(self) -> timedelta:
+        is_removal = self.request.action is Action.CANCEL
+        return REMOVAL_CERTAIN_AFTER if is_removal else CERTAIN_AFTER
 
     def _search(self, at: datetime) -> OrderFlow:
         return attrs.evolve(self, stage=Stage.UNKNOWN, searching_since=at)

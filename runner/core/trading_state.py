@@ -11,10 +11,11 @@ LATCHED      no      yes            yes        a person, or the day's reset
 STOPPED      no      no             no         a start
 ============ ======= ============== ========== ===================================
 
-An *entry* is whatever can raise exposure: an opening, an addition, a flip, a pending
-order. A *strategy exit* is what a strategy wants closed, cancelled or protected. A
-*risk exit* is what a command or a guard demands; no state of a running account forbids
-it, so that a halt never blocks its own flatten.
+An *entry* is whatever can raise what may be lost: an opening, an addition, a flip, a
+pending order, a stop that is moved away from the market. A *strategy exit* is what a
+strategy wants closed, cancelled or protected. A *risk exit* is what a command or a
+guard demands; no state of a running account forbids it, so that a halt never blocks
+its own flatten.
 
 The state follows from the reasons that hold at the moment and from nothing else: there
 is no transition that could be missed, and a restart arrives where its reasons say.
@@ -48,7 +49,7 @@ class OrderPath(enum.Enum):
     """How an order comes about."""
 
     ENTRY = "entry"
-    """It could raise exposure."""
+    """It could raise exposure, or what may be lost with what is open."""
     STRATEGY_EXIT = "strategy exit"
     """A strategy closes, cancels or protects what it holds."""
     RISK_EXIT = "risk exit"

@@ -559,7 +559,8 @@ def check_order(
     *Called* for every intent of every strategy, exits included, after its size was
     chosen and before it is written to disk and sent. All guards are asked, and every
     denial is logged. A guard against risk abstains unless
-    ``intent.increases_exposure``: to deny an exit keeps the risk.
+    ``intent.increases_exposure``, or the intent moves a stop away from the market: to
+    deny an exit keeps the risk.
 
     Args:
         intent: What the strategy wants. An opening carries its volume, unless none
@@ -583,7 +584,7 @@ def check_order(
 
     *If it raises*, or returns something else, that is a denial with the code
     ``GUARD_FAILED``. Exits go on all the same: to fail closed means that exposure does
-    not rise, and an exit lowers it.
+    not rise, and an exit lowers it. A stop that moves away is no exit.
 
     *Built-in*: ``drawdown`` denies what could cost more than the limits leave;
     ``limits`` counts orders, positions, lots and exposure, ``spread`` looks at the

@@ -129,7 +129,9 @@ class Context:
     def is_flat(self, symbol: str) -> bool:
         """Whether this strategy certainly holds nothing in *symbol*."""
         positions = self._view.positions
-        if positions is None or self._is_unresolved(self.magic, symbol):
+        if positions is None or not self._view.is_current:
+            return False
+        if self._is_unresolved(self.magic, symbol):
             return False
         return not any(
             position.magic == self.magic and position.symbol == symbol

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 import attrs
 
@@ -18,10 +17,8 @@ from runner.core.orders import (
     OrderRequest,
     OrderResult,
     Outcome,
-    PendingKind,
     PendingOrder,
     Position,
-    Side,
 )
 from runner.core.trade_flow import (
     Answered,
@@ -37,6 +34,7 @@ from runner.core.trade_flow import (
 )
 from runner.host.manager import PluginHost
 from runner.loop.order_log import OrderLog
+from runner.loop.order_record import from_record, to_record
 from runner.loop.view import View
 from runner.ports import Broker, Clock, StateError, StateStore, UnavailableError
 
@@ -44,6 +42,7 @@ log = logging.getLogger("mt5runner.orders")
 
 _NAMESPACE = "orders"
 _LOOK_UP_EVERY = 2.0  # seconds between two look-ups of the same lost order
+_REPEAT_CLOSE = 5.0  # seconds after which a whole close in doubt is sent once more
 _STANDS = {Outcome.FILLED, Outcome.PLACED}
 _SIGHT_WITHIN = 60.0  # seconds in which a terminal shows what it has filled
 _NOISE = 1e-8  # lots; less than any step of volume
@@ -87,6 +86,7 @@ class OrderDesk:
         self._sent = 0
         self._unresolved: dict[str, OrderFlow] = {}
         self._unseen: dict[int, _Unseen] = {}
+        self._closes: dict[int, float] = {}
         self._next_look_up = 0.0
         self._order_log = OrderLog()
 
@@ -97,7 +97,7 @@ class OrderDesk:
             StateError: If they cannot be read: what is open is not known then.
         """
         for token, record in self._store.items(_NAMESPACE).items():
-            flow = OrderFlow(request=_read(token, record), stage=Stage.RECORDED)
+            flow = OrderFlow(request=from_record(token, record), stage=Stage.RECORDED)
             log.warning("order %s was sent by an earlier start: looking it up", token)
             self._step(flow, Restarted(self._now()))
 
@@ -118,44 +118,21 @@ class OrderDesk:
             *(unseen.request for unseen in self._unseen.values()),
         ]
 
-    def open(self, intent: OrderIntent, *, magic: int) -> None:
-        """Send an opening order.
+    def enter(self, intent: OrderIntent, *, magic: int) -> None:
+        """Send an opening or a pending order.
 
         Args:
-            intent: An approved intent to open, with its size.
+            intent: An approved intent to open or to place, with its size.
             magic: Number of the strategy.
         """
         if intent.side is None or intent.volume is None:
-            raise ValueError("an opening needs a side and a volume")
+            raise ValueError("an entry needs a side and a volume")
         self._carry_out(
             OrderRequest(
                 token=self._token(),
                 magic=magic,
                 symbol=intent.symbol,
-                action=Action.OPEN,
-                side=intent.side,
-                volume=intent.volume,
-                stop_loss=intent.stop_loss,
-                take_profit=intent.take_profit,
-                strategy=intent.strategy,
-            )
-        )
-
-    def place(self, intent: OrderIntent, *, magic: int) -> None:
-        """Send a pending order.
-
-        Args:
-            intent: An approved intent to place one, with its size.
-            magic: Number of the strategy.
-        """
-        if intent.side is None or intent.volume is None or intent.price is None:
-            raise ValueError("a pending order needs a side, a volume and a price")
-        self._carry_out(
-            OrderRequest(
-                token=self._token(),
-                magic=magic,
-                symbol=intent.symbol,
-                action=Action.PLACE,
+                action=intent.action,
                 side=intent.side,
                 volume=intent.volume,
                 stop_loss=intent.stop_loss,
@@ -172,10 +149,19 @@ class OrderDesk:
     ) -> None:
         """Send an order that closes *position*, wholly unless *volume* says less.
 
-        Does nothing while an earlier order about that position has no outcome.
+        Does nothing while an earlier close of that position has no outcome, unless it
+        is old and to repeat it can do no harm. A change of its stop in doubt does not
+        hold it: closed is closed.
         """
-        if self._is_busy(position.ticket):
+        is_whole = volume is None or volume >= position.volume
+        is_held = self._is_busy(position.ticket, Action.CLOSE)
+        if is_held and not (is_whole and self._may_repeat_close(position.ticket)):
             return
+        self._closes = {
+            ticket: at
+            for ticket, at in self._closes.items()
+            if self._is_busy(ticket, Action.CLOSE)
+        } | {position.ticket: self._clock.monotonic()}
         self._carry_out(
             OrderRequest(
                 token=self._token(),
@@ -207,7 +193,7 @@ class OrderDesk:
             stop_loss: New stop as a price; None keeps the present one.
             take_profit: New target as a price; None keeps the present one.
         """
-        if self._is_busy(position.ticket):
+        if self._is_busy(position.ticket, Action.CLOSE, Action.PROTECT):
             return
         self._carry_out(
             OrderRequest(
@@ -229,7 +215,7 @@ class OrderDesk:
 
         Does nothing while an earlier request to remove it has no outcome.
         """
-        if self._is_busy(order.ticket, cancels=True):
+        if self._is_busy(order.ticket, Action.CANCEL):
             return
         self._carry_out(
             OrderRequest(
@@ -269,19 +255,25 @@ class OrderDesk:
         self._sent += 1
         return order_token(self._session, self._sent)
 
-    def _is_busy(self, ticket: int, *, cancels: bool = False) -> bool:
-        # An order and the position that it opened may have the same number.
-        return any(
-            flow.request.ticket == ticket
-            and (flow.request.action is Action.CANCEL) == cancels
-            for flow in self._unresolved.values()
-        )
+    def _is_busy(self, ticket: int, *actions: Action) -> bool:
+        # By action: an order and the position that it opened may have the same number.
+        requests = (flow.request for flow in self._unresolved.values())
+        return any(one.ticket == ticket and one.action in actions for one in requests)
+
+    def _may_repeat_close(self, ticket: int) -> bool:
+        # On a hedging account a close names its position, and a second one finds it
+        # closed. On a netting account it might open the opposite one.
+        account = self._view.last_account
+        if account is None or not account.is_hedging:
+            return False
+        closed_at = self._closes.get(ticket)
+        return closed_at is None or self._clock.monotonic() - closed_at >= _REPEAT_CLOSE
 
     def _carry_out(self, request: OrderRequest) -> None:
         if self._view.newest_tick_at is not None:
             request = attrs.evolve(request, placed_at=self._view.now)
         try:
-            self._store.put(_NAMESPACE, request.token, _write(request))
+            self._store.put(_NAMESPACE, request.token, to_record(request))
         except StateError as error:
             # An opening that is not on disk is not sent: a crash would forget it. An
             # exit is: it names its position, so it cannot do harm a second time.
@@ -320,13 +312,21 @@ class OrderDesk:
         shown |= {order.ticket for order in self._view.orders or ()}
         now = self._clock.monotonic()
         for ticket, unseen in list(self._unseen.items()):
-            if ticket in shown or now >= unseen.until:
+            if ticket in shown:
+                del self._unseen[ticket]
+            elif not self._view.is_current:
+                # Nothing could show: the time in which it must begins when it can.
+                self._unseen[ticket] = attrs.evolve(unseen, until=now + _SIGHT_WITHIN)
+            elif now >= unseen.until:
                 del self._unseen[ticket]
 
     def _look_up(self, request: OrderRequest) -> Event:
         try:
             result = self._broker.find(request)
         except UnavailableError:
+            return Unreadable(self._now())
+        except Exception:
+            log.exception("looking up order %s stumbled", request.token)
             return Unreadable(self._now())
         return Found(result) if result else NoTrace(self._now())
 
@@ -354,7 +354,7 @@ class OrderDesk:
             self._await_sight(flow.request, flow.result)
             self._tell(flow.request, flow.result)
         elif flow.stage is Stage.ABANDONED:
-            log.warning("order %s left no trace: it was never executed", token)
+            log.warning("order %s left no trace and is given up", token)
 
     def _forget(self, token: str) -> None:
         try:
@@ -366,38 +366,6 @@ class OrderDesk:
     def _tell(self, request: OrderRequest, result: OrderResult) -> None:
         self._order_log.tell(request, result)
         self._host.on_order_result(request=request, result=result, now=self._view.now)
-
-
-def _write(request: OrderRequest) -> dict[str, Any]:
-    placed_at, expires_at = request.placed_at, request.expires_at
-    return attrs.asdict(request) | {
-        "action": request.action.value,
-        "side": request.side.value,
-        "kind": request.kind and request.kind.value,
-        "expires_at": expires_at and expires_at.isoformat(),
-        "placed_at": placed_at and placed_at.isoformat(),
-    }
-
-
-def _read(token: str, record: Any) -> OrderRequest:
-    try:
-        # Orders that an earlier version wrote have no kind and no times.
-        kind, placed_at = record.get("kind"), record.get("placed_at")
-        expires_at = record.get("expires_at")
-        fields: dict[str, Any] = {
-            **record,
-            "action": Action(record["action"]),
-            "side": Side(record["side"]),
-            "kind": PendingKind(kind) if kind else None,
-            "expires_at": datetime.fromisoformat(expires_at) if expires_at else None,
-            "placed_at": datetime.fromisoformat(placed_at) if placed_at else None,
-        }
-        return OrderRequest(**fields)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise StateError(
-            f"order {token} on disk is damaged ({error!r}), so what is open is not "
-            "known. Check the account by hand, then move the state file away"
-        ) from error
 
 
 def _without_answer(

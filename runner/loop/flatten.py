@@ -89,7 +89,7 @@ class Flattener:
         self._acknowledge()
         if self._view.positions is None:
             return
-        steps = sorted(dict.fromkeys(self._steps(demands)), key=lambda step: step.kind)
+        steps = sorted(dict.fromkeys(self._steps(demands)), key=self._turn)
         wanted = {(step.kind, step.ticket) for step in steps}
         self._next_tries = {
             key: due for key, due in self._next_tries.items() if key in wanted
@@ -104,6 +104,11 @@ class Flattener:
             if now >= self._next_tries.get(key, now):
                 self._next_tries[key] = now + _RETRY
                 self._do(step)
+
+    def _turn(self, step: _Step) -> tuple[float, _Kind]:
+        # What was never tried comes first, and then what was tried longest ago: steps
+        # that are refused slowly must not take every cycle for themselves.
+        return self._next_tries.get((step.kind, step.ticket), 0.0), step.kind
 
     def own_positions(self) -> list[Position]:
         """Return the open positions that any strategy of this account opened."""
@@ -164,10 +169,11 @@ class Flattener:
         command = self.command
         if command is None or command.action not in _CLOSES:
             return
-        is_known = self._view.positions is not None and self._view.orders is not None
         is_left = self.own_positions() or self.own_orders() or self._desk.unresolved
+        if not self._view.is_current and not is_left and not self.is_closing:
+            return  # it was done, and nothing is seen that would say otherwise
         # Unknown is not flat.
-        is_done = is_known and not is_left
+        is_done = self._view.is_current and not is_left
         self._tell(CommandState.DONE if is_done else CommandState.EXECUTING)
 
     def _tell(self, state: CommandState) -> None:
@@ -180,7 +186,7 @@ class Flattener:
                 state=state,
                 # Unknown is not flat, so it is no evidence either.
                 open_positions=(
-                    None if self._view.positions is None else len(self.own_positions())
+                    len(self.own_positions()) if self._view.is_current else None
                 ),
                 open_orders=len(self.own_orders()) + len(self._desk.unresolved),
                 errors=(),

@@ -25,6 +25,9 @@ from runner.wire.heartbeat import ServerHeartbeat
 
 log = logging.getLogger("mt5runner.loop")
 
+_GOOD_FOR = 20.0
+"""Seconds. A lease lapses thirty after it is given up; until then nobody else opens."""
+
 
 class Gate:
     """Keeps what speaks against entries; every opening asks it.
@@ -53,6 +56,7 @@ class Gate:
         self._clock = clock
         self._max_age = settings.max_config_age
         self._was_readable = True
+        self._looked_at: float | None = None
         self.reasons: tuple[PauseReason, ...] = ()
         self.demands: dict[str, tuple[Demand, ...]] = {}
         self.state: TradingState | None = None
@@ -60,6 +64,16 @@ class Gate:
         self.is_lease_held = None if settings.epoch is None else True
         self.confirmed_at: datetime | None = None
         self.memory = ""
+
+    @property
+    def is_old(self) -> bool:
+        """Whether the last look was so long ago that it allows nothing any more.
+
+        A call of the terminal has no time limit and a machine may sleep, both in the
+        middle of a cycle.
+        """
+        looked_at = self._looked_at
+        return looked_at is None or self._clock.monotonic() - looked_at > _GOOD_FOR
 
     def hear_server(self, heartbeat: ServerHeartbeat | None) -> None:
         """Take a server heartbeat; None says nothing and lifts nothing."""
@@ -93,6 +107,7 @@ class Gate:
         Returns:
             Whether the state or any reason changed.
         """
+        self._looked_at = self._clock.monotonic()
         account = self._view.account
         self._tell_readable(is_readable=account is not None)
         guards: Sequence[Denial] = ()
@@ -129,7 +144,7 @@ class Gate:
             now=now,
         )
         guards = self._host.check_trading(account=account, config=config, now=now)
-        if view.positions is not None and view.orders is not None:
+        if view.is_current:
             demanded = self._host.demand_exits(
                 account=account,
                 positions=positions,

@@ -121,7 +121,7 @@ class Ledger:
             now: The market's time, UTC-aware.
         """
         account, positions = self._view.account, self._view.positions
-        if account is None or positions is None:
+        if account is None or positions is None or not self._view.is_current:
             return []
         self._note_losses(positions)
         if self._before is None or self._since is None:

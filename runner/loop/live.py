@@ -302,8 +302,8 @@ class Loop:
     def _judge(self) -> None:
         config = self._configs.trade
         self._look_back()
-        if config is not None and self._view.positions is not None:
-            self._foreigners.look(self._view.positions, self._roster)
+        if config is not None and self._view.is_current:
+            self._foreigners.look(self._view.positions or (), self._roster)
         if self._view.account is not None:
             self._reporter.note_balance(self._view.account, config)
         changed = self.gate.look(

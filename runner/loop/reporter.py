@@ -118,6 +118,7 @@ class Reporter:
         confirmed = self._gate.confirmed_at
         age = None if confirmed is None else (wall - confirmed).total_seconds()
         reports: Mapping[str, str] = {}
+        positions = view.positions if view.is_current else None
         if account is not None:
             reports = self._host.describe_status(account=account, now=view.now)
         return RunnerStatus(
@@ -132,11 +133,11 @@ class Reporter:
             pause_reasons=self._gate.reasons,
             account=account,
             peak_balance=self._peak,
-            open_positions=None if view.positions is None else len(view.positions),
+            open_positions=None if positions is None else len(positions),
             foreign_positions=(
                 None
-                if view.positions is None
-                else len(foreign(view.positions, self._roster.magics))
+                if positions is None
+                else len(foreign(positions, self._roster.magics))
             ),
             trade_config_version=None if trade is None else trade.version,
             strategy_versions=self._roster.versions,

@@ -110,7 +110,7 @@ class Restart:
 
     def _read(self) -> Standing | None:
         positions, orders = self._view.positions, self._view.orders
-        if positions is None or orders is None:
+        if positions is None or orders is None or not self._view.is_current:
             return None
         magics = self._roster.magics
         return Standing(

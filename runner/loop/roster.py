@@ -199,7 +199,7 @@ class Roster:
 
     def _holds(self, member: Member) -> bool:
         positions, orders = self._view.positions, self._view.orders
-        if positions is None or orders is None:
+        if positions is None or orders is None or not self._view.is_current:
             return True
         magic = member.context.magic
         return bool(member.held) or any(order.magic == magic for order in orders)

@@ -11,7 +11,7 @@ import attrs
 from runner.core.account import Account
 from runner.core.market import SymbolSpec, Tick
 from runner.core.orders import Action, Denial, Deny, OrderIntent
-from runner.core.risk import HOST, judge, taken
+from runner.core.risk import HOST, judge, taken, widens
 from runner.core.settings import TradeConfig
 from runner.host.manager import PluginHost
 from runner.loop.configs import Configs
@@ -78,12 +78,21 @@ class Trader:
             return
         own: list[Deny] = []
         guards: list[Denial] = []
-        if intent.increases_exposure:
+        held = self._view.positions or ()
+        is_widening = widens(
+            intent,
+            [one for one in held if one.magic == member.context.magic],
+            known.spec.point,
+        )
+        if intent.increases_exposure or is_widening:
+            if self._gate.is_old:
+                own.append(Deny("OLD_VERDICT", "the account was judged too long ago"))
             own += member.against_entry(intent.symbol, known.config)
-            own += self._by_account(member, intent.symbol, known, is_stale=is_stale)
             guards += self._host.check_symbol(
                 symbol=known.spec, config=known.config, now=self._view.now
             )
+        if intent.increases_exposure:
+            own += self._by_account(member, intent.symbol, known, is_stale=is_stale)
             intent = self._sized(intent, known)
             if intent.volume is None:
                 own.append(Deny("NO_VOLUME", "no size fits the symbol's rules"))
@@ -91,7 +100,7 @@ class Trader:
             intent=intent,
             magic=member.context.magic,
             account=known.account,
-            positions=self._view.positions or (),
+            positions=held,
             orders=self._view.orders or (),
             unresolved=self._desk.unresolved,
             symbol=known.spec,
@@ -100,7 +109,13 @@ class Trader:
             config=known.config,
             now=self._view.now,
         )
-        denials = judge(intent, reasons=self._gate.reasons, host=own, guards=guards)
+        denials = judge(
+            intent,
+            reasons=self._gate.reasons,
+            host=own,
+            guards=guards,
+            is_widening=is_widening,
+        )
         if denials:
             self._deny(intent, denials)
             return
@@ -138,7 +153,12 @@ class Trader:
         """List what the account's and the market's state says against an opening."""
         found: list[Deny] = []
         magic = member.context.magic
-        if self._desk.is_unresolved(magic, symbol):
+        # On a netting account another's order would be part of the same position.
+        if any(
+            one.symbol == symbol
+            and (one.magic == magic or not known.account.is_hedging)
+            for one in self._desk.unresolved
+        ):
             found.append(Deny("ORDER_UNRESOLVED", symbol))
         if self._view.positions is None:
             found.append(Deny("POSITIONS_UNKNOWN", self._view.error))
@@ -168,11 +188,8 @@ class Trader:
         return attrs.evolve(intent, volume=volume)
 
     def _send(self, member: Member, intent: OrderIntent) -> None:
-        if intent.action is Action.OPEN:
-            self._desk.open(intent, magic=member.context.magic)
-            return
-        if intent.action is Action.PLACE:
-            self._desk.place(intent, magic=member.context.magic)
+        if intent.increases_exposure:
+            self._desk.enter(intent, magic=member.context.magic)
             return
         if intent.action is Action.CANCEL:
             for order in member.context.orders(intent.symbol):

@@ -45,6 +45,8 @@ class View:
         last_account: The last reading that succeeded.
         positions: None while they are unknown, which is not empty.
         orders: Pending orders; None while they are unknown.
+        is_current: Whether positions and orders are what stands at the broker. While
+            the terminal has no server they may be old, and none may be too few.
         ticks: The quotes that could be read in this cycle, by symbol.
         newest_tick_at: Time of the newest quote ever read; None before the first.
         error: Why the account is unknown.
@@ -58,6 +60,7 @@ class View:
         self.last_account: Account | None = None
         self.positions: Sequence[Position] | None = None
         self.orders: Sequence[PendingOrder] | None = None
+        self.is_current = False
         self.ticks: dict[str, Tick] = {}
         self.newest_tick_at: datetime | None = None
         self.error: str = ""
@@ -76,10 +79,12 @@ class View:
             positions = self._broker.positions()
         except UnavailableError as error:
             self.account, self.positions, self.orders = None, None, None
+            self.is_current = False
             self.error = str(error)
             return
         self.account = self.last_account = account
         self.positions, self.orders = positions, orders
+        self.is_current = account.is_linked
         self.error = ""
 
     def forget_account(self, error: str) -> None:

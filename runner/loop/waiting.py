@@ -50,12 +50,12 @@ class WaitingOrders:
         self._roster = roster
         self._clock = clock
         self._began = clock.monotonic()
+        self._left_to_us: frozenset[int] | None = None
 
     @property
     def demands(self) -> Mapping[str, Sequence[Demand]]:
         """What has to be cancelled now."""
-        owners = self._roster.owners
-        own = [one for one in self._view.orders or () if one.magic in owners]
+        own = self._own()
         if not own:
             return EMPTY
         is_starting = self._is_starting()
@@ -72,6 +72,23 @@ class WaitingOrders:
             Demand(code=code, cancel=tuple(tickets)) for code, tickets in found.items()
         ]
         return {SOURCE: demands} if demands else EMPTY
+
+    def _own(self) -> list[PendingOrder]:
+        """Return the runner's own orders, but for those of one that has our lease.
+
+        That runner has the same numbers. What stood when the lease was lost may have
+        nobody else who watches it; what appears later is placed by another.
+        """
+        orders = self._view.orders
+        if orders is None:
+            return []
+        own = [one for one in orders if one.magic in self._roster.owners]
+        if self._gate.is_lease_held is not False:
+            self._left_to_us = None
+            return own
+        if self._left_to_us is None:
+            self._left_to_us = frozenset(one.ticket for one in own)
+        return [one for one in own if one.ticket in self._left_to_us]
 
     def _is_starting(self) -> bool:
         if self._clock.monotonic() - self._began >= _STARTS_WITHIN:

@@ -20,13 +20,13 @@ class Truth:
 
     Attributes:
         positions: Ticket to comment, magic, volume and stop.
-        orders: Tickets of pending orders.
+        orders: Pending orders: ticket to magic.
         deals: Comment of the opening order, entry and volume of every deal.
         phases: How often the market moved.
     """
 
     positions: Mapping[int, tuple[str, int, float, float]]
-    orders: tuple[int, ...]
+    orders: Mapping[int, int]
     deals: tuple[tuple[str, int, float], ...]
     phases: int
 
@@ -39,7 +39,7 @@ def truth_of(terminal: SimulatedTerminal, phases: int = 0) -> Truth:
             held.ticket: (held.comment, held.magic, held.volume, held.sl)
             for held in account.positions.values()
         },
-        orders=tuple(account.orders),
+        orders={order.ticket: order.magic for order in account.orders.values()},
         deals=tuple(
             (deal.comment, deal.entry, deal.volume)
             for deal in account.history.deals.between(0, 2**31)
@@ -52,15 +52,24 @@ def truth_of(terminal: SimulatedTerminal, phases: int = 0) -> Truth:
 def check(truth: Truth, *, bare_allowed: bool = False) -> None:
     """Assert what must hold at the terminal at every instant.
 
-    Where the broker itself fills without the stop, it stands a moment later.
+    What a person holds there is left alone, so it is that person's business. Where
+    the broker itself fills without the stop, it stands a moment later.
     """
     entries = Counter(
         comment for comment, entry, _ in truth.deals if entry == ENTRY and comment
     )
     assert [] == [token for token, count in entries.items() if count > 1], "sent twice"
-    assert len(truth.positions) <= 1, "two positions of one strategy"
-    bare = [ticket for ticket, held in truth.positions.items() if not held[3]]
+    assert len(own_of(truth)) <= 1, "two positions or orders of one strategy"
+    bare = [
+        ticket for ticket, held in truth.positions.items() if held[1] and not held[3]
+    ]
     assert bare_allowed or not bare, "a position without its stop"
+
+
+def own_of(truth: Truth) -> list[int]:
+    """Return the tickets of what is not a person's: positions, then orders."""
+    held = [ticket for ticket, one in truth.positions.items() if one[1]]
+    return [*held, *(ticket for ticket, magic in truth.orders.items() if magic)]
 
 
 def agree(found: dict[str, Any], truth: Truth) -> None:

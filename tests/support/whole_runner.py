@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import attrs
 from scripted_link import ScriptedLink
 
-from runner import Strategy, StrategyConfig, Timeframe
+from runner import Parameters, Strategy, Timeframe
 from runner.adapters.mt5 import MT5Adapter, MT5Settings
 from runner.app.plugins import PluginStateIn
 from runner.core.restart import RestartPolicy
@@ -22,7 +23,8 @@ from runner.core.server_time import NEW_YORK_CLOSE, ServerZone
 from runner.host.discovery import discover
 from runner.host.manager import PluginHost
 from runner.host.records import BUILT_IN, PluginError, StrategyRecord
-from runner.link import CommandSeen, StrategyConfigStaged, TradeConfigStaged
+from runner.link import CommandSeen
+from runner.link.kinds import strategy_kind, trade_kind
 from runner.loop.configs import Configs
 from runner.loop.desk import OrderDesk
 from runner.loop.live import Loop
@@ -102,7 +104,7 @@ class WholeRunner:
         on_restart: RestartPolicy = RestartPolicy.ADOPT,
     ) -> None:
         self.terminal, self.store, self.clock = terminal, store, clock
-        self.version = 0
+        self.version, self.account = 0, account
         self.strategies = {cls.__name__: cls for cls in strategies}
         self.host = PluginHost()
         self._load({name: {} for name in BUILT_INS} | dict(settings or {}))
@@ -179,10 +181,12 @@ class WholeRunner:
 
     # -- what the server says ----------------------------------------------------------
     def trade(self, **changes: Any) -> None:
-        """Let a trade config come."""
+        """Let a trade config come, out of the body that the server sends."""
         self.version += 1
         config = make_trade_config(version=self.version, **changes)
-        self.link.events.append(TradeConfigStaged(config=config))
+        body = _as_json(attrs.asdict(config, filter=_is_said))
+        checked = trade_kind(self.account).check(body)
+        self.link.events.append(checked.stage("server", None))
 
     def strategy(
         self,
@@ -190,19 +194,27 @@ class WholeRunner:
         parameters: Mapping[str, Any],
         *,
         number: int = 1,
-        bot_status: str = "ACTIVE",
+        **changes: Any,
     ) -> None:
-        """Let a strategy config come."""
+        """Let a strategy config come, out of the body that the server sends."""
         self.version += 1
-        config = StrategyConfig(
-            version=self.version,
-            bot_strategy_id=number,
-            bot_strategy_class=name,
-            bot_status=bot_status,
-            allowed_symbols=tuple(parameters),
-            parameters_by_symbol=parameters,
-        )
-        self.link.events.append(StrategyConfigStaged(strategy_id=number, config=config))
+        fields: dict[str, Any] = {
+            "version": self.version,
+            "bot_strategy_id": number,
+            "bot_strategy_class": name,
+            "bot_status": "ACTIVE",
+            "allowed_symbols": list(parameters),
+            "parameters_by_symbol": {
+                symbol: attrs.asdict(values) for symbol, values in parameters.items()
+            },
+        }
+        kind = strategy_kind(self.account, number, self._parameters)
+        checked = kind.check(_as_json(fields | changes))
+        self.link.events.append(checked.stage("server", None))
+
+    def _parameters(self, name: str) -> type[Parameters] | None:
+        cls = self.strategies.get(name)
+        return None if cls is None else cls.Parameters
 
     def command(self, action: str, seq: int = 1) -> None:
         """Let a command come."""
@@ -230,6 +242,15 @@ class WholeRunner:
     def heartbeat(self) -> Mapping[str, str]:
         """The last heartbeat."""
         return self.link.beats[-1]
+
+
+def _is_said(_: Any, value: Any) -> bool:
+    return value is not None
+
+
+def _as_json(value: Any) -> Any:
+    """Return *value* as it comes over the wire."""
+    return json.loads(json.dumps(value, default=datetime.isoformat))
 
 
 def utc(text: str) -> datetime:

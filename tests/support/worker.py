@@ -67,6 +67,33 @@ class Busy(Strategy):
         return None
 
 
+class Fishing(Strategy):
+    """Waits with one order near the market, and lets go what it caught or did not."""
+
+    Parameters = BusyParameters
+
+    def on_bar(self, bar: Bar) -> Intents:
+        """Decide from what stands alone, so that a restart decides the same."""
+        settings = self.parameters[bar.symbol]
+        held, waiting = self.positions(bar.symbol), self.orders(bar.symbol)
+        minute = timedelta(minutes=1)
+        if held:
+            age = (self.now - held[0].opened_at) / minute
+            return self.close(bar.symbol) if age >= settings.part_after else None
+        if waiting:
+            age = (self.now - waiting[0].placed_at) / minute
+            return self.cancel(bar.symbol) if age >= settings.protect_after else None
+        if not self.is_flat(bar.symbol):
+            return None
+        return self.buy_limit(
+            bar.symbol,
+            round(bar.close - 0.0003, 5),
+            stop_loss=settings.stop_loss,
+            take_profit=settings.take_profit,
+            volume=0.2,
+        )
+
+
 class FastClock:
     """A clock that runs faster than the machine's.
 

@@ -324,6 +324,7 @@ class Basics:
             "state": status.trading_state.value,
             "reasons": ",".join(reason.code for reason in status.pause_reasons),
             "errors": "|".join(status.config_errors),
+            "open_positions": str(status.open_positions),
         }
 
 

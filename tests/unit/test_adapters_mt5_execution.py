@@ -331,6 +331,8 @@ def test_answer_given_for_ever_ends_as_its_rule_says(
         # Accepted, but never seen to be executed: that is not known.
         expected = Outcome.FILLED if request_ is PROTECT else Outcome.UNKNOWN
         assert (expected, 1) == (result.outcome, sent)
+    elif reaction is Reaction.LOCKED and request_ is OPEN:
+        assert (Outcome.UNKNOWN, 1) == (result.outcome, sent)
     elif reaction is Reaction.GONE and request_ is CLOSE:
         assert (Outcome.FILLED, 0.0, 1) == (result.outcome, result.volume, sent)
     else:
@@ -339,11 +341,14 @@ def test_answer_given_for_ever_ends_as_its_rule_says(
         assert 1 == sent if reaction in ENDS_AT_ONCE else 1 < sent <= 4
 
 
-@pytest.mark.parametrize("code", [10004, 10020, 10024, 10028, 10015, 10016, 10030])
 @pytest.mark.parametrize(
-    ("request_", "success"),
-    [(OPEN, executes()), (CLOSE, closes()), (PROTECT, protects())],
-    ids=["open", "close", "protect"],
+    ("code", "request_", "success"),
+    [
+        (code, *sent)
+        for code in (10004, 10020, 10024, 10028, 10015, 10016, 10030)
+        for sent in ((OPEN, executes()), (CLOSE, closes()), (PROTECT, protects()))
+        if (code, sent[0]) != (10028, OPEN)
+    ],
 )
 def test_refusal_that_can_be_mended_is_mended(
     code: int, request_: OrderRequest, success: Answer
@@ -614,6 +619,16 @@ def test_busy_server_is_asked_after_the_order_before_it_is_sent_again() -> None:
     assert (Outcome.FILLED, 1) == (result.outcome, len(setup.terminal.sent))
 
 
+def test_locked_opening_is_never_sent_again() -> None:
+    """It may be carried out seconds later, and then there would be two."""
+    setup = case(10028, executes())
+
+    result = setup.send()
+
+    assert (Outcome.UNKNOWN, 10028) == (result.outcome, result.retcode)
+    assert 1 == len(setup.terminal.sent)
+
+
 def test_busy_server_that_cannot_be_asked_leaves_it_unknown() -> None:
     """Without the look-up nothing is sent again."""
     setup = case(10024)
@@ -666,6 +681,7 @@ def test_position_that_is_gone_again_is_told_by_its_deal() -> None:
     def fill_and_stop(terminal: Scripted, request: dict[str, Any]) -> Any:
         executes(price_open=1.10013)(terminal, request)
         terminal.positions.clear()
+        terminal.deals.append(make_deal(ticket=10, order=6, entry=1, type=1))
         return make_answer(10009, deal=9, order=5, volume=0.1)
 
     result = case(fill_and_stop).send()
@@ -680,10 +696,18 @@ def test_position_that_is_gone_again_is_told_by_its_deal() -> None:
 
 
 @pytest.mark.parametrize(
-    ("deal", "outcome"), [(9, Outcome.FILLED), (0, Outcome.UNKNOWN)]
+    ("deal", "stop", "outcome"),
+    [
+        (9, None, Outcome.FILLED),
+        (9, 300, Outcome.UNKNOWN),
+        (0, None, Outcome.UNKNOWN),
+        (0, 300, Outcome.UNKNOWN),
+    ],
 )
-def test_failed_reading_back_hides_no_fill(deal: int, outcome: Outcome) -> None:
-    """A deal's number proves the fill; without one the outcome is not known."""
+def test_failed_reading_back_hides_no_fill(
+    deal: int, stop: float | None, outcome: Outcome
+) -> None:
+    """A deal's number proves the fill, but not that the stop stands."""
     setup = case(executes(answered={"deal": deal}))
     failures = setup.terminal.failures
 
@@ -693,10 +717,50 @@ def test_failed_reading_back_hides_no_fill(deal: int, outcome: Outcome) -> None:
 
     setup.terminal.answers = deque([fail])
 
-    result = setup.send()
+    result = setup.send(attrs.evolve(OPEN, stop_loss=stop))
 
     assert outcome is result.outcome
     assert "could not be read back" in result.message
+
+
+@pytest.mark.parametrize("shows", ["nothing", "the deal"])
+def test_fill_that_does_not_show_in_time_is_looked_after_until_its_stop_stands(
+    shows: str,
+) -> None:
+    """A broker that drops the stop and a terminal that is slow, both at once."""
+
+    def fill(terminal: Scripted, request: dict[str, Any]) -> Any:
+        terminal.deals += [make_deal()] if shows == "the deal" else []
+        return make_answer(10009, deal=9, order=5, volume=0.1, price=1.10012)
+
+    setup = case(fill, protects())
+
+    assert Outcome.UNKNOWN is setup.send().outcome
+    if shows == "the deal":
+        with pytest.raises(UnavailableError, match="position 5 is open, but does not"):
+            setup.adapter.find(OPEN)
+    else:
+        assert setup.adapter.find(OPEN) is None
+    setup.terminal.positions = [make_position(sl=0.0, tp=0.0)]
+    setup.terminal.deals = [make_deal()]
+    found = setup.adapter.find(OPEN)
+
+    assert found is not None
+    assert (Outcome.FILLED, 1.09712) == (found.outcome, setup.terminal.positions[0].sl)
+
+
+def test_fill_that_was_stopped_out_before_it_showed_is_done() -> None:
+    """History shows both deals: there is nothing left to protect."""
+    setup = case()
+    setup.terminal.deals = [
+        make_deal(),
+        make_deal(ticket=10, order=6, entry=1, type=1, comment="[sl 1.09712]"),
+    ]
+
+    found = setup.adapter.find(OPEN)
+
+    assert found is not None
+    assert (Outcome.FILLED, 0.0) == (found.outcome, found.stop_loss)
 
 
 def test_close_that_cannot_be_read_back_is_a_close_if_it_has_a_deal() -> None:
@@ -954,6 +1018,7 @@ def test_position_is_found_before_its_deal_shows() -> None:
 def test_several_deals_are_added_up() -> None:
     """A fill in parts has the sum of the volumes and the average price."""
     setup = case()
+    setup.terminal.positions = [make_position(volume=0.4)]
     setup.terminal.deals = [
         make_deal(volume=0.1, price=1.1),
         make_deal(ticket=10, volume=0.3, price=1.2),
@@ -1123,3 +1188,24 @@ def test_a_stop_that_cannot_be_added_at_the_look_up_leaves_it_unresolved() -> No
 
     assert found is not None
     assert found.stop_loss
+
+
+def test_a_bare_position_of_a_symbol_that_vanished_is_unresolved_and_no_crash() -> None:
+    """Its stop cannot be computed; a person reads so, and it is tried again."""
+    setup = case()
+    request = attrs.evolve(OPEN, symbol="GONE")
+    setup.terminal.positions = [make_position(sl=0.0, symbol="GONE")]
+    setup.terminal.deals = [make_deal(symbol="GONE")]
+
+    with pytest.raises(UnavailableError, match="GONE"):
+        setup.adapter.find(request)
+
+
+def test_a_server_that_minds_the_filling_of_a_stop_is_not_asked_another_way() -> None:
+    """A change of levels has no filling mode that could be the next."""
+    setup = case(10030)
+    setup.terminal.positions = [make_position(sl=0.0, tp=0.0)]
+    setup.terminal.deals = [make_deal()]
+
+    with pytest.raises(UnavailableError, match="POSITION 5 IS WITHOUT A STOP"):
+        setup.adapter.find(OPEN)

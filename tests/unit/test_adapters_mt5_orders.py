@@ -262,6 +262,22 @@ def test_whole_position_is_closed_with_its_own_volume(asked: float) -> None:
     assert 0.0999999999 == draft.request["volume"]
 
 
+@pytest.mark.parametrize(("asked", "sent"), [(250.0, 100.0), (150.0, 100.0)])
+def test_a_close_is_no_larger_than_an_order_may_be(asked: float, sent: float) -> None:
+    """Orders that each may be sent add up to more; the rest is closed by the next."""
+    draft = close_draft(
+        attrs.evolve(REQUEST, volume=asked),
+        position(volume=250.0),
+        Side.SELL,
+        RULES,
+        quote(),
+        filling=FOK,
+        deviation=20,
+    )
+
+    assert sent == draft.request["volume"]
+
+
 def test_protecting_request_holds_both_levels() -> None:
     """An omitted level would be removed, so a missing one is written as none."""
     draft = protect_draft(position(), Side.BUY, Levels(1.095, 0.0), RULES, quote())

@@ -162,7 +162,7 @@ def test_unlisted_return_code_is_to_be_looked_up() -> None:
 
 
 def test_only_certain_refusals_are_sent_again() -> None:
-    """These are all the codes after which an order may go out a second time."""
+    """These are all the codes after which an opening may go out a second time."""
     repeated = {
         Reaction.REFRESH,
         Reaction.AWAIT_QUOTE,
@@ -173,7 +173,7 @@ def test_only_certain_refusals_are_sent_again() -> None:
     }
     found = {code for code, rule in RETCODES.items() if rule.reaction in repeated}
 
-    assert {10004, 10015, 10016, 10020, 10021, 10024, 10028, 10030} == found
+    assert {10004, 10015, 10016, 10020, 10021, 10024, 10030} == found
 
 
 def test_only_these_lost_replies_prove_that_nothing_was_sent() -> None:

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.core.account import Account
-from runner.core.orders import Action, Denial, Deny, OrderIntent, Side
-from runner.core.risk import Situation, judge, pause_reasons, trading_state
+from runner.core.orders import Action, Denial, Deny, OrderIntent, Position, Side
+from runner.core.risk import Situation, judge, pause_reasons, trading_state, widens
 from runner.core.settings import TradeConfig
 from runner.core.status import PauseReason
 from runner.core.trading_state import PERMITTED, OrderPath, TradingState
@@ -117,6 +117,74 @@ def test_a_broken_guard_denies_an_entry_and_never_an_exit():
 
     assert broken == judge(OPEN, reasons=(), host=(), guards=broken)
     assert () == judge(CLOSE, reasons=(), host=(), guards=broken)
+
+
+LONG = Position(
+    ticket=5,
+    symbol="EURUSD",
+    side=Side.BUY,
+    volume=0.1,
+    opened_at=NOW,
+    open_price=1.1,
+    stop_loss=1.09,
+)
+SHORT = attrs.evolve(LONG, ticket=6, side=Side.SELL, stop_loss=1.11)
+
+
+@pytest.mark.parametrize(
+    ("position", "price", "expected"),
+    [
+        (LONG, 1.089, True),
+        (LONG, 1.08999, True),
+        (LONG, 1.09, False),
+        (LONG, 1.089999, False),  # binary noise, or less than a tick
+        (LONG, 1.095, False),
+        (SHORT, 1.111, True),
+        (SHORT, 1.105, False),
+        (attrs.evolve(LONG, stop_loss=0.0), 1.0, False),
+        (attrs.evolve(LONG, symbol="GBPUSD"), 1.0, False),
+        (attrs.evolve(LONG, ticket=7), 1.0, False),
+        (LONG, None, False),
+    ],
+)
+def test_a_stop_that_moves_away_from_the_market_widens(position, price, expected):
+    """A first stop never does, nor one that stays where it is."""
+    intent = OrderIntent(
+        strategy="S",
+        symbol="EURUSD",
+        action=Action.PROTECT,
+        ticket=6 if position is SHORT else 5,
+        stop_loss_price=price,
+        take_profit_price=1.2,
+    )
+
+    assert expected is widens(intent, [position], 0.00001)
+
+
+def test_one_of_several_stops_that_would_widen_is_enough():
+    """An intent without a ticket is about every position of the symbol."""
+    intent = OrderIntent(
+        strategy="S", symbol="EURUSD", action=Action.PROTECT, stop_loss_price=1.1
+    )
+
+    assert not widens(intent, [LONG, SHORT], 0.00001)
+    assert widens(attrs.evolve(intent, stop_loss_price=1.08), [SHORT, LONG], 0.00001)
+
+
+def test_widening_a_stop_is_judged_as_an_entry():
+    """By reasons and by guards that broke, as it raises what may be lost."""
+    protect = OrderIntent(
+        strategy="S", symbol="EURUSD", action=Action.PROTECT, stop_loss_price=1.08
+    )
+    paused = (PauseReason("server.bot_status", "PAUSED"),)
+    broken = (Denial("mine", Deny("GUARD_FAILED", "boom")),)
+
+    for is_widening in (True, False):
+        denials = judge(
+            protect, reasons=paused, host=(), guards=broken, is_widening=is_widening
+        )
+        expected = ["PAUSED", "GUARD_FAILED"] if is_widening else []
+        assert expected == [denial.deny.code for denial in denials]
 
 
 def test_a_guard_may_deny_an_exit_by_saying_so():

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from runner.core.orders import Action, OrderRequest, OrderResult, Outcome, Side
 from runner.core.trade_flow import (
     CERTAIN_AFTER,
+    REMOVAL_CERTAIN_AFTER,
     Answered,
     Command,
     Found,
@@ -22,6 +24,7 @@ from runner.core.trade_flow import (
 )
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
 REQUEST = OrderRequest(
     token="ABC", magic=7, symbol="EURUSD", action=Action.OPEN, side=Side.BUY, volume=0.1
 )
@@ -75,6 +78,18 @@ def test_an_order_without_trace_is_given_up_only_after_the_whole_search():
     assert (Stage.UNKNOWN, Command.LOOK_UP) == (early.stage, command)
 
     late, command = early.receive(NoTrace(NOW + CERTAIN_AFTER))
+    assert (Stage.ABANDONED, Command.FORGET) == (late.stage, command)
+
+
+def test_a_removal_without_trace_is_asked_for_again_soon():
+    """To remove an order twice does no harm, and to let it wait may."""
+    cancel = attrs.evolve(REQUEST, action=Action.CANCEL, ticket=5)
+    flow = OrderFlow(request=cancel).receive(Stored())[0]
+    flow = flow.receive(Answered(result(Outcome.UNKNOWN), NOW))[0]
+
+    early, _ = flow.receive(NoTrace(NOW + REMOVAL_CERTAIN_AFTER - SECOND))
+    assert Stage.UNKNOWN is early.stage
+    late, command = early.receive(NoTrace(NOW + REMOVAL_CERTAIN_AFTER))
     assert (Stage.ABANDONED, Command.FORGET) == (late.stage, command)
 
 

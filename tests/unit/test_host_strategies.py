@@ -231,6 +231,10 @@ FOREIGN = OrderIntent(
             "ValueError: expected an intent in one of its symbols (EURUSD, XAUUSD), ",
         ),
         (lambda s, given: s.buy("EURUSD", volume=-1), "ValueError: volume: must be"),
+        (
+            lambda s, given: s.buy("EURUSD", stop_loss=float("inf")),
+            "ValueError: stop_loss: must be > 0 and finite, got inf",
+        ),
         (lambda s, given: 1 / 0, "ZeroDivisionError: division by zero"),
         (lambda s, given: _raise(SystemExit(1)), "SystemExit: 1"),
         (

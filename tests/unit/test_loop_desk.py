@@ -93,6 +93,8 @@ class ScriptedBroker:
         self.swallow = False
         self.show = True
         self.is_readable = True
+        self.find_error: Exception | None = None
+        self.is_hedging = True
 
     def connect(self, login: Login) -> Account:
         return self.account()
@@ -101,7 +103,12 @@ class ScriptedBroker:
         if not self.is_readable:
             raise UnavailableError("no connection")
         return Account(
-            login=1, server="s", currency="USD", balance=1000.0, equity=1000.0
+            login=1,
+            server="s",
+            currency="USD",
+            balance=1000.0,
+            equity=1000.0,
+            is_hedging=self.is_hedging,
         )
 
     def positions(self) -> Sequence[Position]:
@@ -149,6 +156,8 @@ class ScriptedBroker:
     def find(self, request: OrderRequest) -> OrderResult | None:
         if not self.is_readable:
             raise UnavailableError("no connection")
+        if self.find_error is not None:
+            raise self.find_error
         for position in self.open.values():
             if position.comment == request.token:
                 return OrderResult(
@@ -188,7 +197,7 @@ class Desk:
         )
 
     def open(self) -> None:
-        self.desk.open(INTENT, magic=MAGIC)
+        self.desk.enter(INTENT, magic=MAGIC)
 
     def is_unresolved(self) -> bool:
         return self.desk.is_unresolved(MAGIC, "EURUSD")
@@ -251,6 +260,23 @@ def test_a_terminal_that_cannot_be_read_proves_nothing(made):
         made.desk.settle()
 
     assert made.is_unresolved()
+
+
+def test_a_look_up_that_stumbles_proves_nothing_and_breaks_nothing(made):
+    """A start that ends in the same error each time could not flatten either."""
+    made.broker.swallow = True
+    made.open()
+    made.broker.find_error = ValueError("a bug")
+    for _ in range(40):
+        made.clock.wait(2)
+        made.desk.settle()
+    assert made.is_unresolved()
+
+    made.broker.find_error = None
+    for _ in range(20):
+        made.clock.wait(2)
+        made.desk.settle()
+    assert not made.is_unresolved()
 
 
 def test_an_order_left_by_a_killed_runner_is_looked_up_by_the_next_one(made):
@@ -334,6 +360,32 @@ def test_a_close_is_not_repeated_while_its_outcome_is_unknown(made):
     assert 2 == len(made.broker.sent)
 
 
+@pytest.mark.parametrize(
+    ("is_hedging", "volume", "seconds", "sent"),
+    [
+        (True, None, 4.0, 1),
+        (True, None, 5.0, 2),
+        (True, 0.1, 5.0, 2),
+        (True, 0.05, 60.0, 1),
+        (False, None, 60.0, 1),
+    ],
+)
+def test_a_whole_close_in_doubt_is_repeated_where_that_cannot_turn_the_position(
+    made, is_hedging, volume, seconds, sent
+):
+    """A hedging account's close names its position: a second one finds it closed."""
+    made.broker.is_hedging = is_hedging
+    made.broker.open[5] = POSITION
+    made.broker.swallow = True
+    made.view.read_account()
+    made.desk.close(POSITION, strategy="S")
+    made.clock.wait(seconds)
+    made.desk.close(POSITION, strategy="S", volume=volume)
+
+    assert sent == len(made.broker.sent)
+    assert sent == len(made.desk.unresolved)
+
+
 def test_moving_a_stop_keeps_what_is_not_named(made):
     """The terminal removes a stop that is not sent, so both are always sent."""
     position = Position(
@@ -393,6 +445,41 @@ def test_a_removal_in_doubt_does_not_hold_the_close_of_its_position(made):
     made.desk.close(made.broker.open[5], strategy="S")
 
     assert {} == made.broker.open
+
+
+POSITION = Position(
+    ticket=5,
+    symbol="EURUSD",
+    side=Side.BUY,
+    volume=0.1,
+    opened_at=START,
+    open_price=1.1,
+    stop_loss=1.09,
+    magic=MAGIC,
+)
+
+
+def test_a_change_of_stop_in_doubt_does_not_hold_the_close(made):
+    """Closed once is closed, whether the stop was moved before or not."""
+    made.broker.open[5] = POSITION
+    made.broker.swallow = True
+    made.desk.protect(POSITION, strategy="S", stop_loss=1.095)
+    made.broker.swallow = False
+    made.desk.close(POSITION, strategy="S")
+
+    assert {} == made.broker.open
+
+
+def test_a_stop_is_not_moved_while_another_change_of_the_position_is_in_doubt(made):
+    """The older one could be carried out after the newer."""
+    made.broker.open[5] = POSITION
+    made.broker.swallow = True
+    made.desk.protect(POSITION, strategy="S", stop_loss=1.095)
+    made.desk.protect(POSITION, strategy="S", stop_loss=1.096)
+    made.desk.close(POSITION, strategy="S")
+    made.desk.protect(POSITION, strategy="S", stop_loss=1.097)
+
+    assert [Action.PROTECT, Action.CLOSE] == [one.action for one in made.broker.sent]
 
 
 class FullStore(MemoryStore):

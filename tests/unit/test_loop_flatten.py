@@ -89,6 +89,80 @@ def test_unknown_is_not_flat_and_no_evidence_of_it(world):
     assert DONE is _told(world)[-1]
 
 
+def _unlink(world: Any, *, is_linked: bool) -> None:
+    """Let the terminal lose its server, and show nothing, as after its own start."""
+    world.terminal.shows = is_linked
+    world.terminal.account_now = attrs.evolve(
+        world.terminal.account_now, is_linked=is_linked, trade_allowed=is_linked
+    )
+
+
+def test_a_terminal_without_its_server_proves_nothing_flat(world):
+    """It shows old things, and after a start of its own none at all."""
+    world.begin()
+    world.bar()
+    _unlink(world, is_linked=False)
+    world.command("FLATTEN")
+    world.cycle(3)
+    assert [EXECUTING] == _told(world)
+    assert None is world.link.acks[-1].open_positions
+
+    _unlink(world, is_linked=True)
+    world.cycle(3)
+    assert {} == world.terminal.open
+    assert [EXECUTING, DONE] == _told(world)
+
+
+def test_what_was_done_stays_done_while_nothing_can_be_seen(world):
+    """A link that flaps at a weekend is no news about what is open."""
+    world.begin()
+    world.bar()
+    world.command("FLATTEN")
+    world.cycle(3)
+    _unlink(world, is_linked=False)
+    world.cycle(3)
+    world.terminal.is_readable = False
+    world.cycle(3)
+
+    assert [EXECUTING, DONE] == _told(world)
+
+
+def test_a_strategy_is_not_flat_while_the_terminal_has_no_server(world):
+    """Nor does one that leaves stop, nor is a position counted as closed."""
+    world.begin()
+    world.bar()
+    member = world.roster.members[1]
+    assert not member.context.is_flat("EURUSD")
+    _unlink(world, is_linked=False)
+    world.trade(active_bot_id=None)
+    world.cycle(3)
+
+    assert not member.context.is_flat("EURUSD")
+    assert {1: member} == world.roster.members
+    assert not world.loop.finish().closed
+
+
+def test_a_fill_is_awaited_for_as_long_as_the_terminal_has_no_server(world):
+    """The minute in which it must show begin when it can show."""
+    world.begin()
+    world.terminal.shows = False
+    world.bar()
+    assert 1 == len(world.desk.unresolved)
+    _unlink(world, is_linked=False)
+    world.cycle(90)
+    assert 1 == len(world.desk.unresolved)
+
+    world.terminal.is_readable = False
+    world.cycle(90)
+    world.terminal.is_readable = True
+    _unlink(world, is_linked=True)
+    world.terminal.shows = False
+    world.cycle(50)
+    assert 1 == len(world.desk.unresolved)
+    world.cycle(12)
+    assert not world.desk.unresolved
+
+
 def test_a_refused_close_is_tried_again_for_as_long_as_it_takes(world, caplog):
     """The market may be closed for a weekend; the log says so once."""
     caplog.set_level("WARNING", "mt5runner.orders")
@@ -540,3 +614,55 @@ def test_a_slow_broker_does_not_keep_the_heartbeat_waiting(world):
     world.cycle(10)
     assert {} == world.terminal.open
     assert DONE is _told(world)[-1]
+
+
+def test_what_is_refused_slowly_does_not_starve_what_could_be_closed(world):
+    """At a weekend some markets are closed and others are not."""
+    world.begin()
+    for ticket in range(1, 21):
+        world.terminal.add("EURUSD" if ticket < 20 else "XAUUSD", world.magic, ticket)
+    send = world.terminal.send
+
+    def slow(request):
+        world.clock.wait(2.0)
+        is_closed = request.symbol == "EURUSD"
+        world.terminal.answer = Outcome.REJECTED if is_closed else Outcome.FILLED
+        return send(request)
+
+    world.terminal.send = slow
+    world.command("FLATTEN")
+    world.cycle(6)
+
+    assert 20 not in world.terminal.open
+    assert 19 == len(world.terminal.open)
+    tried = [request.ticket for request in world.terminal.sent]
+    assert set(range(1, 21)) == set(tried)
+
+
+def test_a_demand_stands_while_the_terminal_has_no_server(world, guard):
+    """What it shows then is no proof that there is nothing left to close."""
+    world.begin()
+    world.terminal.add("EURUSD", world.magic, 1)
+    guard.demands = Demand(code="LIMIT", close=(1,))
+    world.terminal.answer = Outcome.REJECTED
+    world.cycle()
+    _unlink(world, is_linked=False)
+    guard.demands = None
+    world.cycle(2)
+    assert ["LIMIT"] == [one.code for one in world.loop.gate.demands["guard"]]
+
+    _unlink(world, is_linked=True)
+    world.cycle()
+    assert () == world.loop.gate.demands["guard"]
+
+
+def test_a_heartbeat_tells_no_number_while_the_terminal_has_no_server(world):
+    """None would be flat, and flat is not known."""
+    world.begin()
+    world.bar()
+    world.cycle(31)
+    assert "1" == world.link.beats[-1]["open_positions"]
+    _unlink(world, is_linked=False)
+    world.cycle(31)
+
+    assert "None" == world.link.beats[-1]["open_positions"]

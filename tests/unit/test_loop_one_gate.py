@@ -9,13 +9,23 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 from whole_runner import MemoryStore, WholeRunner, utc
 
-from runner import Deny, Intents, Parameters, Strategy, Tick, TradingState, hookimpl
+from runner import (
+    Deny,
+    Intents,
+    Parameters,
+    Position,
+    Strategy,
+    Tick,
+    TradingState,
+    hookimpl,
+)
 from runner.adapters.mt5_simulator.faults import FillPart, Refuse, Schedule
 from runner.adapters.mt5_simulator.terminal import SimulatedTerminal
-from runner.link import LeaseChanged, ServerSeen
+from runner.link import LeaseChanged, ServerSeen, StrategyConfigStaged
 from runner.testing import FakeClock
 from runner.wire.acks import CommandState
 from runner.wire.heartbeat import ServerHeartbeat
@@ -79,11 +89,8 @@ def test_orders_are_sent_in_one_place() -> None:
 
 def test_the_desk_opens_for_the_trader_alone() -> None:
     """And the trader for the loop alone, which has it from a strategy."""
-    assert {"runner/loop/trader.py:Trader:_send self._desk.open"} == (
-        _callers("desk.open")
-    )
-    assert {"runner/loop/trader.py:Trader:_send self._desk.place"} == (
-        _callers("desk.place")
+    assert {"runner/loop/trader.py:Trader:_send self._desk.enter"} == (
+        _callers("desk.enter")
     )
     assert {"runner/loop/trader.py:Trader:carry_out self._send"} == {
         one for one in _callers("self._send") if "trader.py" in one
@@ -118,12 +125,11 @@ def test_no_request_that_opens_is_made_but_by_the_desk() -> None:
     intents = {one.partition(":")[0] for one in _callers("OrderIntent")}
 
     assert {
-        "runner/loop/desk.py:OrderDesk:open",
-        "runner/loop/desk.py:OrderDesk:place",
+        "runner/loop/desk.py:OrderDesk:enter",
         "runner/loop/desk.py:OrderDesk:close",
         "runner/loop/desk.py:OrderDesk:protect",
         "runner/loop/desk.py:OrderDesk:cancel",
-        "runner/loop/desk.py:_read",
+        "runner/loop/order_record.py:from_record",
     } == requests
     assert {"runner/strategy.py"} == intents
 
@@ -134,6 +140,7 @@ class Walker(Strategy):
 
     Parameters = Parameters
     wish: str = ""
+    clock: FakeClock
 
     def on_tick(self, tick: Tick) -> Intents:
         wish, held = type(self).wish, self.positions(tick.symbol)
@@ -149,13 +156,24 @@ class Walker(Strategy):
             return self.sell("GBPUSD", volume=0.1)
         if wish == "pending":
             return self.buy_limit(tick.symbol, 1.0, volume=0.1)
-        if wish == "overshoot" and held:
-            return self.close(tick.symbol, volume=held[0].volume * 5)
-        if wish == "overshoot in parts" and held:
-            part = held[0].volume * 0.7
-            return [self.close(tick.symbol, volume=part) for _ in range(3)]
-        if wish == "close twice" and held:
-            return [self.close(tick.symbol, ticket=held[0].ticket) for _ in range(2)]
+        if wish == "entry, much later":
+            self.clock.wait(40.0)
+            return [self.buy(tick.symbol, volume=0.1, stop_loss=500)]
+        if wish == "endless":
+            return self.buy(tick.symbol, volume=0.1, stop_loss=float("inf"))
+        return self._about(held[0], wish) if held else None
+
+    def _about(self, held: Position, wish: str) -> Intents:
+        if wish == "overshoot":
+            return self.close(held.symbol, volume=held.volume * 5)
+        if wish == "overshoot in parts":
+            part = held.volume * 0.7
+            return [self.close(held.symbol, volume=part) for _ in range(3)]
+        if wish == "close twice":
+            return [self.close(held.symbol, ticket=held.ticket) for _ in range(2)]
+        if wish in {"widen", "tighten"}:
+            away = -0.001 if wish == "widen" else 0.001
+            return self.protect(held, stop_loss=held.stop_loss + away)
         return None
 
 
@@ -167,7 +185,7 @@ class Account:
         self.terminal = SimulatedTerminal(hedging=hedging, **terminal)
         self.store, self.clock = MemoryStore(), FakeClock(self.now)
         self.guard = Guard()
-        self.bot: Any = type("Walker", (Walker,), {})
+        self.bot: Any = type("Walker", (Walker,), {"clock": self.clock})
         self.starts = 0
         self.quote()
         self.start()
@@ -221,16 +239,34 @@ class Account:
         held = [one.volume for one in self.terminal.positions_get() or ()]
         return float(sum(pending + held))
 
+    @property
+    def risk(self) -> int:
+        """Points from the entry to the stop, of the position that was bought first."""
+        held = (self.terminal.positions_get() or ())[0]
+        return round((held.price_open - held.sl) / 0.00001)
+
+    @property
+    def standing(self) -> tuple[dict[str, float], float, int]:
+        """What is held, open or pending, and risked."""
+        return self.net, self.gross, self.risk
+
 
 class Guard:
     """Denies the account when the test says so."""
 
     def __init__(self) -> None:
         self.answer: Deny | None = None
+        self.is_broken = False
 
     @hookimpl
     def check_trading(self) -> Deny | None:
         return self.answer
+
+    @hookimpl
+    def check_order(self) -> Deny | None:
+        if self.is_broken:
+            raise ValueError("broken")
+        return None
 
 
 def _server(account: Account, **fields: Any) -> None:
@@ -246,7 +282,7 @@ REASONS: dict[str, Callable[[Account], None]] = {
     "command PAUSE": lambda a: a.runner.command("PAUSE"),
     "server pauses the bot": lambda a: _server(a, bot_status="PAUSED"),
     "server blocks": lambda a: _server(a, dd_blocked=True),
-    "config pauses the account": lambda a: a.runner.trade(account_status="SUSPENDED"),
+    "config pauses the account": lambda a: a.runner.trade(account_status="INACTIVE"),
     "config blocks": lambda a: a.runner.trade(dd_blocked=True),
     "config chooses nobody": lambda a: a.runner.trade(active_bot_id=None),
     "config drops the symbols": lambda a: a.runner.trade(enabled_symbols=()),
@@ -272,6 +308,7 @@ WISHES = (
     "pending",
     "overshoot",
     "overshoot in parts",
+    "widen",
 )
 KINDS = pytest.mark.parametrize("hedging", [True, False], ids=["hedging", "netting"])
 
@@ -288,18 +325,18 @@ class _Memory:
 
 @KINDS
 @pytest.mark.parametrize(
-    "wish", ["entry", "several", "flip", "other symbol", "pending"]
+    "wish", ["entry", "several", "flip", "other symbol", "pending", "widen"]
 )
 def test_the_paths_lead_somewhere_while_nothing_speaks_against_them(
     wish: str, *, hedging: bool
 ) -> None:
     """So that the walk below proves something."""
     account = Account(hedging=hedging)
-    before = account.net, account.gross
+    usual = {"EURUSD": 0.1}, 0.1, 500
+    assert usual == account.standing
     account.wish(wish)
 
-    assert ({"EURUSD": 0.1}, 0.1) == before
-    assert before != (account.net, account.gross)
+    assert usual != account.standing
 
 
 @KINDS
@@ -308,7 +345,7 @@ def test_the_paths_lead_somewhere_while_nothing_speaks_against_them(
 def test_no_path_raises_exposure_while_a_reason_holds(
     wish: str, reason: str, *, hedging: bool
 ) -> None:
-    """Entries, adds, flips, other symbols, closes beyond what is held."""
+    """Entries, adds, flips, other symbols, closes beyond what is held, wider stops."""
     account = Account(hedging=hedging)
     REASONS[reason](account)
     account.wish("")
@@ -317,6 +354,33 @@ def test_no_path_raises_exposure_while_a_reason_holds(
     assert account.gross <= 0.1
     assert not [lots for lots in account.net.values() if lots < 0]
     assert {"EURUSD"} >= set(account.net)
+    assert not account.net or account.risk <= 500
+
+
+@KINDS
+@pytest.mark.parametrize("reason", REASONS)
+def test_a_stop_may_come_nearer_while_a_reason_holds(
+    reason: str, *, hedging: bool
+) -> None:
+    """It lowers what may be lost, as every exit; a halt alone holds it."""
+    account = Account(hedging=hedging)
+    REASONS[reason](account)
+    account.wish("")
+    account.wish("tighten")
+
+    assert (500 if reason == "guard halts" else 400) == account.risk
+
+
+@KINDS
+def test_a_guard_that_breaks_widens_no_stop(*, hedging: bool) -> None:
+    """As it lets no entry pass; a nearer stop passes."""
+    account = Account(hedging=hedging)
+    account.guard.is_broken = True
+    account.wish("widen")
+    widened = account.risk
+    account.wish("tighten")
+
+    assert (500, 400) == (widened, account.risk)
 
 
 @KINDS
@@ -330,6 +394,27 @@ def test_a_close_never_turns_a_position_round(wish: str, *, hedging: bool) -> No
 
 
 @KINDS
+def test_what_was_judged_long_ago_opens_nothing(*, hedging: bool) -> None:
+    """A call that hung, or a machine that slept: another may own the account by now."""
+    account = Account(hedging=hedging)
+    account.wish("entry, much later")
+    late = account.net
+    account.wish("entry")
+
+    assert ({"EURUSD": 0.1}, {"EURUSD": 0.2}) == (late, account.net)
+
+
+@KINDS
+def test_a_wish_that_no_number_has_stops_its_strategy_alone(*, hedging: bool) -> None:
+    """What cannot be written to disk must not break the loop, nor be sent."""
+    account = Account(hedging=hedging)
+    account.wish("endless")
+
+    assert {"EURUSD": 0.1} == account.net
+    assert "must be > 0 and finite" in account.runner.host.failures["Walker-1"]
+
+
+@KINDS
 def test_a_restart_opens_nothing(*, hedging: bool) -> None:
     """What an earlier start had sent is looked up, not sent again."""
     account = Account(hedging=hedging)
@@ -337,6 +422,51 @@ def test_a_restart_opens_nothing(*, hedging: bool) -> None:
     account.wish("", quotes=3)
 
     assert {"EURUSD": 0.1} == account.net
+
+
+def test_there_are_no_pairs_whose_legs_could_be_opened() -> None:
+    """A config that asks for two legs is refused whole: nobody would watch the pair."""
+    account = Account(hedging=True)
+    pair = attrs.evolve(
+        account.runner.roster.members[1].config,
+        bot_strategy_id=2,
+        version=90,
+        is_pair_trading=True,
+    )
+    account.runner.link.events.append(StrategyConfigStaged(strategy_id=2, config=pair))
+    account.runner.trade(active_bot_id=2, enabled_symbols=("EURUSD", "GBPUSD"))
+    account.wish("entry", quotes=3)
+
+    assert {"EURUSD": 0.1} == account.net
+    assert 2 not in account.runner.roster.members
+
+
+@KINDS
+def test_an_opening_in_doubt_of_a_strategy_that_was_replaced_is_not_met_by_another(
+    *, hedging: bool
+) -> None:
+    """On a netting account both would be one position, of neither's size or side."""
+    account = Account(hedging=hedging)
+    account.runner.command("FLATTEN", seq=8)
+    account.wish("")
+    account.runner.command("RUN", seq=9)
+    account.wish("")
+    assert {} == account.net
+    account.terminal.faults = Schedule({"order_send": {1: Refuse(10012)}})
+    account.wish("entry")
+    account.wish("")
+    symbols = {"EURUSD": Parameters(), "GBPUSD": Parameters()}
+    account.runner.strategy("Walker", symbols, number=2)
+    account.runner.trade(active_bot_id=2, enabled_symbols=tuple(symbols))
+    account.wish("")
+    account.wish("entry")
+    meanwhile = account.net
+    for _ in range(20):
+        account.runner.cycle(seconds=2.0)
+    account.wish("entry")
+
+    assert ({"EURUSD": 0.1} if hedging else {}) == meanwhile
+    assert {"EURUSD": 0.2 if hedging else 0.1} == account.net
 
 
 # -- a halt can always be flattened ----------------------------------------------------
@@ -385,5 +515,67 @@ def test_a_flatten_outlives_a_closed_market_partial_fills_and_a_restart(
     assert 0.2 < seen[0]
     assert sorted(seen, reverse=True) == seen
     assert 3 < len(set(seen))
+    assert {} == account.net
+    assert CommandState.DONE is account.runner.link.acks[-1].state
+
+
+@KINDS
+def test_a_change_of_stop_in_doubt_does_not_hold_a_flatten(*, hedging: bool) -> None:
+    """The search for what became of it takes half a minute; nobody waits for that."""
+    account = Account(hedging=hedging)
+    account.terminal.faults = Schedule({"order_send": {1: Refuse(10012)}})
+    account.wish("widen", quotes=1)
+    assert 1 == len(account.runner.desk.unresolved)
+    account.runner.command("FLATTEN", seq=9)
+    account.wish("")
+
+    assert {} == account.net
+
+
+@KINDS
+def test_a_pending_order_whose_removal_was_lost_is_removed_soon(
+    *, hedging: bool
+) -> None:
+    """It may be filled at any moment, and nothing speaks against asking again."""
+    account = Account(hedging=hedging)
+    account.wish("pending")
+    assert 1 == len(account.terminal.orders_get() or ())
+    account.terminal.faults = Schedule({"order_send": {1: Refuse(10012)}})
+    account.runner.command("PAUSE")
+    for _ in range(5):
+        account.quote()
+        account.runner.cycle(seconds=3.0)
+
+    assert () == account.terminal.orders_get()
+
+
+def test_a_position_larger_than_the_largest_order_can_be_flattened() -> None:
+    """A netting account adds orders up; each close takes as much as one order may."""
+    account = Account(hedging=False, symbols={"EURUSD": {"volume_max": 0.15}})
+    account.wish("entry", quotes=3)
+    assert {"EURUSD": 0.4} == account.net
+    account.runner.command("FLATTEN", seq=9)
+    for _ in range(4):
+        account.quote()
+        account.runner.cycle(seconds=6.0)
+
+    assert {} == account.net
+
+
+@KINDS
+def test_a_flatten_whose_close_was_lost_repeats_it_soon_where_it_may(
+    *, hedging: bool
+) -> None:
+    """On a netting account it waits until the first has left no trace."""
+    account = Account(hedging=hedging)
+    account.terminal.faults = Schedule({"order_send": {1: Refuse(10012)}})
+    account.runner.command("FLATTEN", seq=9)
+    soon = []
+    for number in range(16):
+        account.quote()
+        account.runner.cycle(seconds=3.0)
+        soon += [account.net] if number == 3 else []
+
+    assert [{} if hedging else {"EURUSD": 0.1}] == soon
     assert {} == account.net
     assert CommandState.DONE is account.runner.link.acks[-1].state

@@ -27,6 +27,7 @@ from runner.core.identity import magic_number
 from runner.core.orders import Deny as CoreDeny
 from runner.core.risk import against_waiting, judge
 from runner.core.status import PauseReason
+from runner.link import LeaseChanged
 
 EXPIRES = datetime(2026, 3, 5, tzinfo=UTC)
 
@@ -273,6 +274,50 @@ def test_a_foreign_pending_order_survives_every_pause(patient):
     patient.cycle(2)
 
     assert [99] == list(patient.terminal.pending)
+
+
+def test_what_stood_when_the_lease_was_lost_is_removed(patient):
+    """Nobody may be watching it any more."""
+    patient.link.events.append(LeaseChanged(held=False))
+    patient.cycle(2)
+
+    assert {} == patient.terminal.pending
+
+
+@pytest.mark.parametrize("stood", [True, False])
+def test_what_another_runner_places_is_its_own_business(patient, stood):
+    """It has our lease and our numbers: to remove what it places would never end."""
+    request = placed(patient)[0]
+    if not stood:
+        patient.terminal.pending.clear()
+        patient.terminal.quote("EURUSD", 1.6)
+    patient.terminal.is_readable = False
+    patient.link.events.append(LeaseChanged(held=False))
+    patient.cycle()
+    patient.terminal.is_readable = True
+    patient.cycle(2)
+    patient.terminal.wait_for(request, 70)
+    patient.terminal.wait_for(attrs.evolve(request, symbol="XAUUSD"), 71)
+    patient.command("PAUSE")
+    patient.cycle(8)
+    assert [70, 71] == list(patient.terminal.pending)
+
+    patient.link.events.append(LeaseChanged(held=True, epoch=4))
+    patient.cycle(8)
+    assert {} == patient.terminal.pending
+
+
+def test_a_flatten_removes_whatever_bears_our_numbers_with_or_without_the_lease(
+    patient,
+):
+    """The command is for the account, and both runners obey it."""
+    patient.link.events.append(LeaseChanged(held=False))
+    patient.cycle(2)
+    patient.terminal.wait_for(placed(patient)[0], 70)
+    patient.command("FLATTEN")
+    patient.cycle(2)
+
+    assert {} == patient.terminal.pending
 
 
 def test_a_refused_cancel_is_tried_again(patient):

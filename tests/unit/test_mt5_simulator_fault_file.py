@@ -87,6 +87,10 @@ def test_weather_is_read(tmp_path):
             {"schedule": {"account_info": {"1": {"fault": "FillBare"}}}},
             "account_info.1: FillBare is a fault of order_send only",
         ),
+        (
+            {"schedule": {"orders_get": {"1": {"fault": "Lag"}}}},
+            "orders_get.1: Lag is a fault of history_deals_get, history_orders_get,",
+        ),
         ({"seed": 1, "weather": {"order_send": {}}}, "order_send: expected a list"),
         (
             {

@@ -19,6 +19,8 @@ from runner.adapters.mt5_simulator.faults import (
     Fail,
     Fault,
     FillPart,
+    Lag,
+    Late,
     LoseReply,
     Refuse,
     Run,
@@ -404,3 +406,50 @@ def test_probabilities_add_up_to_at_most_one() -> None:
     """More than always is an error of the plan."""
     with pytest.raises(ValueError, match="order_send: probabilities"):
         Weather(1, {"order_send": {Fail(-1): 0.6, Refuse(10004): 0.6}})
+
+
+def test_late_request_is_executed_when_the_market_moves() -> None:
+    """With the quote that it then meets; the answer came before."""
+    terminal = make("order_send", 1, Late(10012))
+
+    result = terminal.order_send(BUY)
+
+    assert result is not None
+    assert (10012, 0, 0) == (result.retcode, result.order, result.deal)
+    assert () == terminal.positions_get()
+    terminal.quote("EURUSD", 1.2, 1.2001, datetime(2026, 1, 15, 12, 1, tzinfo=UTC))
+    (held,) = terminal.positions_get() or ()
+    assert (1.2001, "token") == (held.price_open, held.comment)
+    terminal.quote("EURUSD", 1.2, 1.2001, datetime(2026, 1, 15, 12, 2, tzinfo=UTC))
+    assert 1 == len(terminal.positions_get() or ())
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments"),
+    [
+        ("positions_get", ()),
+        ("history_deals_get", (1, 2**31 - 1)),
+        ("history_orders_get", (1, 2**31 - 1)),
+    ],
+)
+def test_reading_that_lags_leaves_out_what_has_just_happened(
+    function: str, arguments: tuple[int, ...]
+) -> None:
+    """For that one call; what is older shows."""
+    terminal = make(function, 1, Lag(1000))
+    read = getattr(terminal, function)
+    terminal.order_send(BUY)
+    lagging, whole = read(*arguments), read(*arguments)
+
+    assert len(lagging) < len(whole)
+    terminal.faults = Schedule({function: {1: Lag(1000)}})
+    terminal.pass_time(datetime(2026, 1, 15, 12, 0, 2, tzinfo=UTC))
+    assert len(whole) == len(read(*arguments))
+
+
+def test_only_what_can_lag_lags() -> None:
+    """A plan that cannot happen is an error of the plan, said loudly."""
+    terminal = make("account_info", 1, Lag())
+
+    with pytest.raises(ValueError, match="Lag"):
+        terminal.account_info()

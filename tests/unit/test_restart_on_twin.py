@@ -209,3 +209,25 @@ def test_a_pause_takes_the_pending_order_out_of_the_market(desk: Desk) -> None:
     runner.cycle(3)
 
     assert ([], []) == tickets(desk)
+
+
+@pytest.mark.parametrize("policy", [RestartPolicy.FLATTEN, RestartPolicy.REFUSE])
+def test_a_terminal_that_is_not_linked_yet_decides_nothing(
+    desk: Desk, policy: RestartPolicy
+) -> None:
+    """Machine and terminal start together; it shows nothing until it has its server."""
+    desk.start()
+    desk.quote(1.0985)
+    assert tickets(desk)[0]
+    account, hidden = desk.terminal.account, dict(desk.terminal.account.positions)
+    account.positions.clear()
+    desk.terminal.switches.connected = False
+    runner = desk.start(policy)
+    assert "LEFT_OPEN" in runner.codes
+
+    account.positions.update(hidden)
+    desk.terminal.switches.connected = True
+    runner.cycle(5)
+
+    assert bool(runner.stop.reason) is (policy is RestartPolicy.REFUSE)
+    assert bool(tickets(desk)[0]) is (policy is RestartPolicy.REFUSE)

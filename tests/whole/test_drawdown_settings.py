@@ -439,6 +439,25 @@ def test_a_stop_is_not_moved_out_of_what_the_limits_leave(
     )
 
 
+@pytest.mark.parametrize("wish", ["buy", "buy_limit"])
+@pytest.mark.parametrize(("hedging", "allowed"), [(True, True), (False, False)])
+def test_an_addition_takes_the_netted_position_s_stop_with_it(
+    wish: str, *, hedging: bool, allowed: bool
+) -> None:
+    """There is one stop for both, and the newest order's is that stop."""
+    account = DrawdownAccount(terminal={"hedging": hedging}, buffer_percent=0.0)
+    account.buy(1.0, stop=1_000)
+    price = [] if wish == "buy" else [1.0999]
+
+    def add(stop: int) -> Any:
+        return lambda own: getattr(own, wish)(PAIR, *price, volume=1.0, stop_loss=stop)
+
+    assert allowed == account.wish(add(3_000))
+    if not allowed:
+        assert ["DAILY_DRAWDOWN_RISK"] == account.denied.codes
+        assert account.wish(add(2_000))
+
+
 def test_a_close_is_never_denied() -> None:
     """Neither by a latch nor by what has no stop."""
     account = DrawdownAccount()

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from runner.adapters.mt5.bars import Bars
+from runner.adapters.mt5.delivery import Delivery
 from runner.adapters.mt5.execution import Execution
 from runner.adapters.mt5.lookup import Lookup
 from runner.adapters.mt5.placing import Placing
 from runner.adapters.mt5.quotes import Quotes
+from runner.adapters.mt5.read_back import ReadBack
 from runner.adapters.mt5.readings import (
     account_from,
     deal_from,
@@ -25,6 +27,7 @@ from runner.adapters.mt5.settings import MT5Settings
 from runner.adapters.mt5.structs import AccountInfo
 from runner.adapters.mt5.symbols import Symbols
 from runner.adapters.mt5.terminal import Terminal
+from runner.adapters.mt5.traces import Traces
 from runner.core.account import Account
 from runner.core.market import Bar, SymbolSpec, Tick, Timeframe
 from runner.core.orders import (
@@ -72,7 +75,9 @@ class MT5Adapter:
         self._bars = Bars(
             terminal, self._session, self._symbols, time, clock, settings.is_live
         )
-        removal = Removal(terminal, self._session, clock)
+        delivery = Delivery(terminal, self._session)
+        removal = Removal(terminal, self._session, delivery, clock)
+        self._traces = Traces(self._symbols, time, clock)
         self._lookup = Lookup(
             terminal,
             self._session,
@@ -81,17 +86,26 @@ class MT5Adapter:
             time,
             clock,
             removal,
+            self._traces,
         )
         self._execution = Execution(
-            terminal,
+            delivery,
             self._session,
             self._symbols,
             self._quotes,
             self._lookup,
+            self._traces,
             removal,
             Placing(
-                self._session, self._symbols, self._quotes, self._lookup, time, clock
+                delivery,
+                self._symbols,
+                self._quotes,
+                self._lookup,
+                self._traces,
+                time,
+                clock,
             ),
+            ReadBack(terminal, self._session),
             clock,
             settings,
         )
@@ -206,7 +220,11 @@ class MT5Adapter:
             UnavailableError: If that cannot be told now.
         """
         found = self._lookup.find(request)
-        return None if found is None else self._execution.mended(request, found)
+        if found is None:
+            return None
+        mended = self._execution.mended(request, found)
+        self._traces.settled(request.token)
+        return mended
 
     def close(self) -> None:
         """Let go of the terminal; it goes on running."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import attrs
 
 from runner.adapters.mt5.orders import (
@@ -19,6 +21,8 @@ from runner.core.matching import Levels
 from runner.core.orders import Action, OrderRequest, Side
 from runner.ports import Clock
 
+_PAUSES = (0.02, 0.08, 0.2, 0.3)
+"""Seconds between readings while what was accepted does not show yet."""
 _RESENDS = 3
 _SECONDS = 1.9
 """All waiting for one order; also, a decision older than this is not sent again."""
@@ -73,6 +77,19 @@ class Budget:
     def wait_to_resend(self, seconds: float) -> bool:
         """Wait as `wait`, leaving enough for reading back."""
         return self.wait(seconds, keep=_FOR_READING)
+
+
+def patiently(budget: Budget) -> Iterator[None]:
+    """Yield once at once, then after each pause for what does not show yet.
+
+    Args:
+        budget: For the pauses; there are none when it is used up.
+    """
+    yield
+    for pause in _PAUSES:
+        if not budget.wait(pause):
+            return
+        yield
 
 
 @attrs.define
@@ -178,5 +195,5 @@ class Attempt:
 
     def next_filling(self) -> bool:
         """Go on to the next filling mode; False if there is none."""
-        self.fillings.pop(0)
+        del self.fillings[:1]  # a change of levels has none
         return bool(self.fillings)

@@ -8,11 +8,11 @@ unknown, and unknown is left to be looked up.
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 import attrs
 
 from runner.adapters.mt5.attempt import Attempt, Budget
+from runner.adapters.mt5.delivery import Delivery, told
 from runner.adapters.mt5.lookup import Lookup
 from runner.adapters.mt5.orders import Draft
 from runner.adapters.mt5.placing import Placing
@@ -21,7 +21,6 @@ from runner.adapters.mt5.read_back import ReadBack
 from runner.adapters.mt5.readings import side_of
 from runner.adapters.mt5.removal import Removal
 from runner.adapters.mt5.retcodes import (
-    NOT_SENT,
     POSITION_CLOSED,
     Reaction,
     RetcodeRule,
@@ -32,7 +31,7 @@ from runner.adapters.mt5.session import Session
 from runner.adapters.mt5.settings import MT5Settings
 from runner.adapters.mt5.structs import OrderSendResult, TickInfo, TradePosition
 from runner.adapters.mt5.symbols import SymbolError, Symbols
-from runner.adapters.mt5.terminal import Terminal
+from runner.adapters.mt5.traces import Traces
 from runner.core.matching import Levels, levels_from_distances
 from runner.core.orders import Action, OrderRequest, OrderResult, Outcome, Side
 from runner.ports import Clock, UnavailableError
@@ -41,45 +40,51 @@ _log = logging.getLogger("mt5runner.mt5")
 
 _QUOTE_POLL = 0.1
 _FIRST_BACK_OFF = 0.1
+_BUSY = {Reaction.BACK_OFF, Reaction.LOCKED}
 
 
 class Execution:
     """Carries out order requests.
 
     Args:
-        terminal: The MetaTrader5 module or its twin.
+        delivery: Hands requests to the terminal.
         session: The connection.
         symbols: Spellings and rules.
         quotes: Fresh quotes.
         lookup: Finds what became of an order.
+        traces: Remembers what was sent.
         removal: Removes pending orders.
         placing: Places pending orders.
+        read_back: Reads what an accepted order did.
         clock: For waiting between tries.
         settings: Deviation.
     """
 
     def __init__(
         self,
-        terminal: Terminal,
+        delivery: Delivery,
         session: Session,
         symbols: Symbols,
         quotes: Quotes,
         lookup: Lookup,
+        traces: Traces,
         removal: Removal,
         placing: Placing,
+        read_back: ReadBack,
         clock: Clock,
         settings: MT5Settings,
     ) -> None:
-        self._terminal = terminal
+        self._delivery = delivery
         self._session = session
         self._symbols = symbols
         self._quotes = quotes
         self._lookup = lookup
+        self._traces = traces
         self._removal = removal
         self._placing = placing
         self._clock = clock
         self._deviation = settings.deviation
-        self._read_back = ReadBack(terminal, session)
+        self._read_back = read_back
         self._fillings: dict[str, int] = {}
         self._bare: set[int] = set()
 
@@ -88,21 +93,19 @@ class Execution:
         try:
             self._session.linked()
             if request.action is Action.CANCEL:
-                return self._removal.send(request, self._deliver, self._unanswered)
+                return self._removal.send(request)
             if request.action is Action.PLACE:
-                return self._settled(
-                    self._placing.send(request, self._deliver, self._unanswered)
-                )
+                return self._settled(self._placing.send(request))
             attempt = self._prepare(request)
         except (UnavailableError, OrderError, SymbolError) as error:
-            return _result(request, Outcome.NOT_SENT, str(error))
+            return told(request, Outcome.NOT_SENT, str(error))
         if attempt is None:
             return _already_closed(request, "the position is not open any more")
         return self._settled(self._run(attempt))
 
     def _settled(self, result: OrderResult) -> OrderResult:
         if result.outcome is not Outcome.UNKNOWN:
-            self._lookup.settled(result.token)
+            self._traces.settled(result.token)
         return result
 
     def _prepare(self, request: OrderRequest) -> Attempt | None:
@@ -138,23 +141,25 @@ class Execution:
                 draft = attempt.draft(quote)
             except (UnavailableError, OrderError) as error:
                 if refusal is None:
-                    return _result(request, Outcome.NOT_SENT, str(error))
+                    return told(request, Outcome.NOT_SENT, str(error))
                 return attrs.evolve(refusal, message=f"{refusal.message}; {error}")
-            self._lookup.sent(request.token, quote.time_msc)
-            answer = self._deliver(draft.request)
+            self._traces.sent(request.token, quote.time_msc)
+            answer = self._delivery.send(draft.request)
             if answer is None:
-                return self._unanswered(request)
+                return self._delivery.unanswered(request)
             rule = rule_for(answer.retcode)
             if rule.reaction is Reaction.READ_BACK:
                 return self._accepted(attempt, draft, answer)
             refusal = _answered(request, answer, rule)
             if not self._may_repeat(attempt, rule.reaction, quote):
                 return refusal
-            if rule.reaction is Reaction.BACK_OFF:
+            if rule.reaction in _BUSY:
                 # "Locked" may mean that this very request is being carried out.
                 found = self._look_up(request, refusal)
                 if found is not None:
                     return found
+                if refusal.outcome is Outcome.UNKNOWN:
+                    return refusal
 
     def _quote(self, attempt: Attempt) -> TickInfo:
         quote = self._quotes.read(attempt.symbol)
@@ -168,23 +173,6 @@ class Execution:
             )
         return quote
 
-    def _deliver(self, request: dict[str, Any]) -> OrderSendResult | None:
-        # One positional dict and no keywords, written out: an empty mapping of
-        # keywords, as generic wrappers pass it, makes the real module refuse.
-        return self._terminal.order_send(request)
-
-    def _unanswered(self, request: OrderRequest) -> OrderResult:
-        code, text = self._terminal.last_error()
-        problem = self._session.failure("order_send", code, text)
-        meaning = NOT_SENT.get(code)
-        if meaning is not None:
-            return _result(request, Outcome.NOT_SENT, f"{problem}: {meaning}")
-        return _result(
-            request,
-            Outcome.UNKNOWN,
-            f"{problem}: the reply is lost, the order may be executed",
-        )
-
     def _may_repeat(
         self, attempt: Attempt, reaction: Reaction, quote: TickInfo
     ) -> bool:
@@ -196,7 +184,7 @@ class Execution:
                 return budget.resend()
             case Reaction.AWAIT_QUOTE:
                 return budget.resend() and self._await_quote(attempt, quote)
-            case Reaction.BACK_OFF:
+            case Reaction.BACK_OFF | Reaction.LOCKED:
                 pause = _FIRST_BACK_OFF * 2**budget.resends
                 return budget.resend() and budget.wait_to_resend(pause)
             case Reaction.FIX_STOPS | Reaction.FIX_PRICE:
@@ -234,6 +222,7 @@ class Execution:
         request, position, budget = attempt.request, attempt.position, attempt.budget
         levels = draft.levels
         if request.action is not Action.PROTECT:
+            self._traces.own(request.token, [answer.order])
             self._fillings[attempt.symbol] = attempt.fillings[0]
         if position is None:
             result, opened = self._read_back.opened(request, levels, answer, budget)
@@ -266,10 +255,22 @@ class Execution:
         if request.action is not Action.OPEN or not request.stop_loss or not is_bare:
             return found
         position = self._read_back.position(found.ticket)
+        if position is None and not self._read_back.is_closed(found.ticket):
+            raise UnavailableError(
+                f"position {found.ticket} is open, but does not show yet: whether its "
+                "stop stands is not known"
+            )
         if position is None or position.sl:
             return found
+        if side_of(position) is not request.side:
+            return found  # it netted with what another holds, and this is the rest
         name = self._symbols.name(position.symbol)
-        rules = self._symbols.fresh_rules(name)
+        try:
+            rules = self._symbols.fresh_rules(name)
+        except SymbolError as error:
+            raise UnavailableError(
+                f"POSITION {position.ticket} IS WITHOUT A STOP, set it by hand: {error}"
+            ) from error
         spec = rules.spec
         levels = levels_from_distances(
             request.side,
@@ -346,20 +347,9 @@ def _check_side(request: OrderRequest, held: Side) -> None:
         )
 
 
-def _result(request: OrderRequest, outcome: Outcome, message: str) -> OrderResult:
-    return OrderResult(
-        token=request.token,
-        outcome=outcome,
-        message=message,
-        ticket=request.ticket or 0,
-    )
-
-
 def _already_closed(request: OrderRequest, message: str) -> OrderResult:
     # What was wanted stands, with nothing executed: filled, with a volume of zero.
-    return attrs.evolve(
-        _result(request, Outcome.FILLED, message), retcode=POSITION_CLOSED
-    )
+    return told(request, Outcome.FILLED, message, POSITION_CLOSED)
 
 
 def _answered(
@@ -368,6 +358,7 @@ def _answered(
     message = f"{answer.comment} ({rule.name}): {rule.meaning}"
     if rule.reaction is Reaction.GONE and request.action is Action.CLOSE:
         return _already_closed(request, message)
-    is_unclear = rule.reaction is Reaction.LOOK_UP
+    is_locked = rule.reaction is Reaction.LOCKED and request.action is Action.OPEN
+    is_unclear = is_locked or rule.reaction is Reaction.LOOK_UP
     outcome = Outcome.UNKNOWN if is_unclear else Outcome.REJECTED
-    return attrs.evolve(_result(request, outcome, message), retcode=answer.retcode)
+    return told(request, outcome, message, answer.retcode)

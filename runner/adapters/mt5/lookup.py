@@ -14,9 +14,10 @@ from runner.adapters.mt5.quotes import Quotes
 from runner.adapters.mt5.removal import Removal
 from runner.adapters.mt5.server_time import ServerTime
 from runner.adapters.mt5.session import Session
-from runner.adapters.mt5.structs import TradeDeal, TradeOrder, TradePosition
+from runner.adapters.mt5.structs import TradeDeal, TradePosition
 from runner.adapters.mt5.symbols import SymbolError, Symbols
 from runner.adapters.mt5.terminal import Terminal
+from runner.adapters.mt5.traces import Traces
 from runner.core.orders import Action, OrderRequest, OrderResult, Outcome
 from runner.ports import Clock, UnavailableError
 
@@ -25,7 +26,6 @@ _AFTER = timedelta(days=1)
 """The server's clock may be hours ahead of any that we can read."""
 _LAST_DATE = 2**31 - 1
 """The module keeps dates in 32 bits, and takes 0 for none."""
-_SLACK_MS = 1000
 _NOT_EXECUTED = {
     mt5.ORDER_STATE_CANCELED: "cancelled",
     mt5.ORDER_STATE_REJECTED: "rejected",
@@ -45,6 +45,7 @@ class Lookup:
         time: The server's clock.
         clock: This machine's, where no quote tells the time.
         removal: Finds what became of a pending order.
+        traces: Tells whose a record is.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Lookup:
         time: ServerTime,
         clock: Clock,
         removal: Removal,
+        traces: Traces,
     ) -> None:
         self._terminal = terminal
         self._session = session
@@ -64,15 +66,7 @@ class Lookup:
         self._time = time
         self._clock = clock
         self._removal = removal
-        self._sent_ms: dict[str, int] = {}
-
-    def sent(self, token: str, wall_ms: int) -> None:
-        """Remember when an order was first sent, on the server's clock."""
-        self._sent_ms.setdefault(token, wall_ms)
-
-    def settled(self, token: str) -> None:
-        """Forget an order whose outcome is known."""
-        self._sent_ms.pop(token, None)
+        self._traces = traces
 
     def find(self, request: OrderRequest) -> OrderResult | None:
         """Return what became of *request*; None if it certainly left no trace.
@@ -120,10 +114,10 @@ class Lookup:
         ours = [
             position
             for position in positions
-            if self._is_ours(request, position, position.time_msc)
+            if self._traces.is_position(request, position)
         ]
         if deals:
-            return _from_deals(request, deals, positions)
+            return self._from_deals(request, deals, positions)
         if ours:
             return _from_position(request, ours[0])
         return self._refused(request, history)
@@ -133,7 +127,8 @@ class Lookup:
         # one that is filled meanwhile at its deal.
         orders = self._session.answer("orders_get", self._terminal.orders_get())
         for order in orders:
-            if self._is_ours(request, order, order.time_setup_msc):
+            if self._traces.is_order(request, order):
+                self._traces.own(request.token, [order.ticket])
                 return OrderResult(
                     token=request.token,
                     outcome=Outcome.PLACED,
@@ -150,13 +145,13 @@ class Lookup:
             positions = self._session.answer(
                 "positions_get", self._terminal.positions_get()
             )
-            return _from_deals(request, deals, positions)
+            return self._from_deals(request, deals, positions)
         return self._refused(request, history)
 
     def _fills(
         self, request: OrderRequest, history: Iterable[TradeDeal]
     ) -> list[TradeDeal]:
-        ours = [deal for deal in history if self._is_ours(request, deal, deal.time_msc)]
+        ours = [deal for deal in history if self._traces.is_deal(request, deal)]
         entries = {mt5.DEAL_ENTRY_IN, mt5.DEAL_ENTRY_INOUT}
         # On a netting account an order that meets an opposite position only reduces it.
         return [deal for deal in ours if deal.entry in entries] or [
@@ -168,18 +163,18 @@ class Lookup:
         positions = self._session.answer(
             "positions_get", self._terminal.positions_get(ticket=ticket)
         )
-        self._refuse_working(request)
         identifier = positions[0].identifier if positions else ticket
+        self._refuse_working(request, identifier)
         history = self._session.answer(
             "history_deals_get",
             self._terminal.history_deals_get(position=identifier),
         )
         exits = [deal for deal in history if deal.entry != mt5.DEAL_ENTRY_IN]
-        ours = [d for d in exits if self._is_ours(request, d, d.time_msc)]
+        ours = [deal for deal in exits if self._traces.is_deal(request, deal)]
         if ours:
-            return _from_deals(request, ours, positions)
+            return self._from_deals(request, ours, positions)
         if positions:
-            return self._refused(request, history)
+            return self._refused(request, history, identifier)
         if not exits:
             raise UnavailableError(
                 f"position {ticket} is closed, but its history is not there yet"
@@ -214,20 +209,21 @@ class Lookup:
         )
         return _from_position(request, position) if stands else None
 
-    def _refuse_working(self, request: OrderRequest) -> None:
+    def _refuse_working(self, request: OrderRequest, position: int = 0) -> None:
         orders = self._session.answer("orders_get", self._terminal.orders_get())
         for order in orders:
-            if self._is_ours(request, order, order.time_setup_msc):
+            if self._traces.is_order(request, order, position):
                 raise UnavailableError(f"order {order.ticket} is still working")
 
     def _refused(
-        self, request: OrderRequest, history: Iterable[TradeDeal]
+        self, request: OrderRequest, history: Iterable[TradeDeal], position: int = 0
     ) -> OrderResult | None:
         """Return the refusal of an order that has no deals; None without an order.
 
         Args:
             request: What was asked for.
             history: Deals, of which none is the request's.
+            position: Identifier of the position that it closes; 0 for none.
         """
         # Where comments are lost, an order of ours just before this one looks like it;
         # its deals, which are there and are not the request's, give it away.
@@ -238,7 +234,7 @@ class Lookup:
         ours = [
             order
             for order in orders
-            if self._is_ours(request, order, order.time_setup_msc)
+            if self._traces.is_order(request, order, position)
             and (request.token in order.comment or order.ticket not in others)
         ]
         for order in ours:
@@ -248,6 +244,7 @@ class Lookup:
                 )
         if not ours:
             return None
+        self._traces.own(request.token, [order.ticket for order in ours])
         return OrderResult(
             token=request.token,
             outcome=Outcome.REJECTED,
@@ -259,27 +256,14 @@ class Lookup:
             "history_deals_get", self._terminal.history_deals_get(*self.span())
         )
 
-    def _is_ours(
+    def _from_deals(
         self,
         request: OrderRequest,
-        record: TradePosition | TradeOrder | TradeDeal,
-        time_msc: int,
-    ) -> bool:
-        comment = record.comment
-        if request.token in comment:
-            return True
-        # Some brokers cut comments or drop them. Orders are sent one at a time, so a
-        # record of this magic since then can be no other's.
-        sent_ms = self._sent_ms.get(request.token)
-        if sent_ms is None and request.placed_at is not None:
-            sent_ms = self._time.wall(request.placed_at) * 1000
-        return (
-            sent_ms is not None
-            and time_msc >= sent_ms - _SLACK_MS
-            and record.magic == request.magic
-            and self._symbols.name(record.symbol) == request.symbol
-            and request.token.startswith(comment)
-        )
+        deals: Sequence[TradeDeal],
+        positions: Iterable[TradePosition],
+    ) -> OrderResult:
+        self._traces.own(request.token, [deal.order for deal in deals])
+        return _from_deals(request, deals, positions)
 
 
 def _from_deals(

@@ -23,24 +23,13 @@ from runner.adapters.mt5.structs import TickInfo, TradePosition
 from runner.adapters.mt5.symbols import SymbolRules
 from runner.core.market import SymbolSpec
 from runner.core.matching import Levels, levels_from_distances, market_price
-from runner.core.orders import OrderRequest, PendingKind, Side
+from runner.core.orders import OrderRequest, Side
 
 _LONGEST_COMMENT = 29
 """UTF-16 units; the module refuses more without sending anything."""
 _LARGEST_MAGIC = 2**63 - 1
 _NOISE = 1e-8
 """Lots; less than any step of volume."""
-_HALF = 0.5
-_PENDING_TYPES = {
-    (PendingKind.LIMIT, Side.BUY): mt5.ORDER_TYPE_BUY_LIMIT,
-    (PendingKind.LIMIT, Side.SELL): mt5.ORDER_TYPE_SELL_LIMIT,
-    (PendingKind.STOP, Side.BUY): mt5.ORDER_TYPE_BUY_STOP,
-    (PendingKind.STOP, Side.SELL): mt5.ORDER_TYPE_SELL_STOP,
-}
-_PENDING_BITS = {PendingKind.LIMIT: 2, PendingKind.STOP: 4}
-"""Bits of `SYMBOL_ORDER_MODE`; the module has no names for them."""
-_UNTIL_CANCELLED, _THE_DAY, _UNTIL_A_MOMENT = 1, 2, 4
-"""Bits of `SYMBOL_EXPIRATION_MODE`."""
 
 
 @attrs.frozen(slots=True)
@@ -123,120 +112,20 @@ def open_draft(
         take_profit=request.take_profit,
     )
     levels = on_grid(asked, spec)
-    _refuse_no_level(request, levels, spec)
+    refuse_no_level(request, levels, spec)
     room = room_for_stops(spec, quote, generous=generous)
     kept = keep_clear(request.side, levels, spec, quote, room)
-    fields = _deal(request, spelling, request.side, spec, quote, filling, deviation)
+    fields = deal_fields(
+        request, spelling, request.side, spec, quote, filling, deviation
+    )
     fields["volume"] = to_volume(request.volume, spec)
     fields["sl"] = kept.stop_loss
     fields["tp"] = kept.take_profit
-    return Draft(fields, _moved(levels, kept))
+    return Draft(fields, moved(levels, kept))
 
 
-@attrs.frozen(slots=True)
-class _At:
-    """The price that a pending order is filled at, as the quote it then meets."""
-
-    bid: float
-    ask: float
-
-
-def place_draft(
-    request: OrderRequest,
-    spelling: str,
-    rules: SymbolRules,
-    quote: TickInfo,
-    *,
-    expiration: int | None,
-) -> Draft:
-    """Return the request that places a pending order.
-
-    Its price is never moved: at another price the strategy may not want it. Stop and
-    target count from that price, and are moved where they are too near to it.
-
-    Args:
-        request: Direction, kind, volume, price and distances.
-        spelling: The broker's name of the symbol.
-        rules: The symbol's.
-        quote: The present one, to which the price keeps the stops level.
-        expiration: Server's clock in seconds; None for an order without an end.
-
-    Raises:
-        OrderError: If it cannot be sent.
-    """
-    spec, kind = rules.spec, request.kind
-    if kind is None or request.price is None or kind not in _PENDING_BITS:
-        raise OrderError("kind, price: a pending order is a limit or a stop at a price")
-    if not rules.order_mask & _PENDING_BITS[kind]:
-        raise OrderError(f"kind: {spec.name} takes no {kind.value} orders")
-    price = to_price(request.price, spec)
-    _check_distance(request, price, spec, quote)
-    at = _At(price, price)
-    asked = levels_from_distances(
-        request.side,
-        bid=price,
-        ask=price,
-        point=spec.point,
-        tick_size=spec.tick_size,
-        stop_loss=request.stop_loss,
-        take_profit=request.take_profit,
-    )
-    levels = on_grid(asked, spec)
-    _refuse_no_level(request, levels, spec)
-    room = max(spec.stops_level * spec.point, spec.tick_size)
-    kept = keep_clear(request.side, levels, spec, at, room)
-    fields = _deal(
-        request,
-        spelling,
-        request.side,
-        spec,
-        quote,
-        # "Pending orders: RETURN always" (MQL5 reference, "Filling Policy").
-        mt5.ORDER_FILLING_RETURN,
-        0,
-    )
-    fields |= {
-        "action": mt5.TRADE_ACTION_PENDING,
-        "type": _PENDING_TYPES[kind, request.side],
-        "price": price,
-        "volume": to_volume(request.volume, spec),
-        "sl": kept.stop_loss,
-        "tp": kept.take_profit,
-    }
-    return Draft(fields | _life(rules, expiration), _moved(levels, kept))
-
-
-def _check_distance(
-    request: OrderRequest, price: float, spec: SymbolSpec, quote: TickInfo
-) -> None:
-    is_buy = request.side is Side.BUY
-    is_below = is_buy == (request.kind is PendingKind.LIMIT)
-    market = quote.ask if is_buy else quote.bid
-    room = max(spec.stops_level * spec.point, spec.tick_size)
-    distance = market - price if is_below else price - market
-    if price <= 0 or distance < room - spec.point * _HALF:
-        kind = request.kind.value if request.kind else ""
-        raise OrderError(
-            f"price: a {request.side.value} {kind} of {spec.name} needs to be at least "
-            f"{room / spec.point:.0f} points {'below' if is_below else 'above'} "
-            f"{market}, got {price}"
-        )
-
-
-def _life(rules: SymbolRules, expiration: int | None) -> dict[str, Any]:
-    name = rules.spec.name
-    if expiration is not None:
-        if not rules.expiration_mask & _UNTIL_A_MOMENT:
-            raise OrderError(f"expires_at: {name} takes no orders with an end")
-        return {"type_time": mt5.ORDER_TIME_SPECIFIED, "expiration": expiration}
-    if rules.expiration_mask & _UNTIL_CANCELLED:
-        return {"type_time": mt5.ORDER_TIME_GTC}
-    if rules.expiration_mask & _THE_DAY:
-        return {"type_time": mt5.ORDER_TIME_DAY}
-    raise OrderError(f"expires_at: {name} takes no orders without an end")
-
-
-def _refuse_no_level(request: OrderRequest, levels: Levels, spec: SymbolSpec) -> None:
+def refuse_no_level(request: OrderRequest, levels: Levels, spec: SymbolSpec) -> None:
+    """Raise OrderError if a level that was asked for would be none at all."""
     for name, distance, level in (
         ("stop loss", request.stop_loss, levels.stop_loss),
         ("take profit", request.take_profit, levels.take_profit),
@@ -260,11 +149,10 @@ def close_draft(
 ) -> Draft:
     """Return the request that closes *position*, wholly or in part.
 
-    It names the position: without, a hedging account would open an opposite one. Of a
-    position larger than the symbol's largest order it closes as much as one order may.
+    It names the position: without, a hedging account would open an opposite one.
 
     Args:
-        request: The volume.
+        request: The volume; of more than the largest order, that much is closed.
         position: As the terminal shows it now.
         side: Direction of the closing deal.
         rules: The symbol's.
@@ -276,14 +164,15 @@ def close_draft(
         OrderError: If it cannot be sent.
     """
     spec = rules.spec
-    fields = _deal(request, position.symbol, side, spec, quote, filling, deviation)
+    fields = deal_fields(
+        request, position.symbol, side, spec, quote, filling, deviation
+    )
     fields["position"] = position.ticket
-    # A netting account's position may be larger than any order: the rest is a part
-    # that is left, and whoever wanted it closed wants that again.
-    volume = min(request.volume, spec.volume_max)
-    # The whole of a position is always a volume that it can be closed with.
-    is_whole = volume > position.volume - _NOISE
-    fields["volume"] = float(position.volume) if is_whole else to_volume(volume, spec)
+    # The whole of a position is always a volume that it can be closed with; but orders
+    # that add to it can make it larger than any order may be.
+    wanted = min(request.volume, spec.volume_max)
+    is_whole = wanted > position.volume - _NOISE
+    fields["volume"] = float(position.volume) if is_whole else to_volume(wanted, spec)
     return Draft(fields)
 
 
@@ -331,10 +220,10 @@ def protect_draft(
         "sl": kept.stop_loss,
         "tp": kept.take_profit,
     }
-    return Draft(fields, _moved(wanted, kept))
+    return Draft(fields, moved(wanted, kept))
 
 
-def _deal(
+def deal_fields(
     request: OrderRequest,
     spelling: str,
     side: Side,
@@ -343,6 +232,20 @@ def _deal(
     filling: int,
     deviation: int,
 ) -> dict[str, Any]:
+    """Return what the requests of market and pending orders have in common.
+
+    Args:
+        request: Magic and token.
+        spelling: The broker's name of the symbol.
+        side: Direction of the deal.
+        spec: The grid of prices.
+        quote: The present one, for the price.
+        filling: ``ORDER_FILLING_*``.
+        deviation: Largest slippage, in points.
+
+    Raises:
+        OrderError: If the module would refuse magic or token.
+    """
     if not 0 <= request.magic <= _LARGEST_MAGIC:
         raise OrderError(f"magic: expected 0 to {_LARGEST_MAGIC}, got {request.magic}")
     units = len(request.token.encode("utf-16-le")) // 2
@@ -363,7 +266,8 @@ def _deal(
     }
 
 
-def _moved(wanted: Levels, kept: Levels) -> str:
+def moved(wanted: Levels, kept: Levels) -> str:
+    """Say to a person which levels were moved; empty for none."""
     parts = [
         f"{name} moved from {old} to {new}, the nearest that the broker allows"
         for name, old, new in (

@@ -6,69 +6,61 @@ server says against it is for the strategy to decide anew.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import attrs
 
-from runner.adapters.mt5.attempt import Budget
+from runner.adapters.mt5.attempt import Budget, patiently
+from runner.adapters.mt5.delivery import Delivery, told
 from runner.adapters.mt5.lookup import Lookup
-from runner.adapters.mt5.orders import Draft, place_draft
+from runner.adapters.mt5.orders import Draft
+from runner.adapters.mt5.pending import place_draft
 from runner.adapters.mt5.quotes import Quotes
 from runner.adapters.mt5.retcodes import Reaction, rule_for
 from runner.adapters.mt5.server_time import ServerTime
-from runner.adapters.mt5.session import Session
 from runner.adapters.mt5.structs import OrderSendResult, TickInfo
 from runner.adapters.mt5.symbols import Symbols
+from runner.adapters.mt5.traces import Traces
 from runner.core.orders import OrderRequest, OrderResult, Outcome
 from runner.ports import Clock, UnavailableError
 
-_PAUSES = (0.02, 0.08, 0.2, 0.3)
-"""Seconds between readings while an accepted order does not show yet."""
-
-Deliver = Callable[[dict[str, Any]], OrderSendResult | None]
+_UNCLEAR = {Reaction.LOOK_UP, Reaction.BACK_OFF, Reaction.LOCKED}
 
 
 class Placing:
     """Places pending orders and reads back where they stand.
 
     Args:
-        session: The connection.
+        delivery: Hands requests to the terminal.
         symbols: Spellings and rules.
         quotes: Fresh quotes.
         lookup: Finds what became of an order.
+        traces: Remembers what was sent.
         time: The server's clock.
         clock: For the pauses between readings.
     """
 
     def __init__(
         self,
-        session: Session,
+        delivery: Delivery,
         symbols: Symbols,
         quotes: Quotes,
         lookup: Lookup,
+        traces: Traces,
         time: ServerTime,
         clock: Clock,
     ) -> None:
-        self._session = session
+        self._delivery = delivery
         self._symbols = symbols
         self._quotes = quotes
         self._lookup = lookup
+        self._traces = traces
         self._time = time
         self._clock = clock
 
-    def send(
-        self,
-        request: OrderRequest,
-        deliver: Deliver,
-        unanswered: Callable[[OrderRequest], OrderResult],
-    ) -> OrderResult:
+    def send(self, request: OrderRequest) -> OrderResult:
         """Place the order; what the server answers is a result.
 
         Args:
             request: A PLACE.
-            deliver: Sends the fields of a trade request.
-            unanswered: Says what follows when no answer came.
 
         Raises:
             UnavailableError: If nothing was sent, since the terminal does not answer.
@@ -77,19 +69,18 @@ class Placing:
         """
         quote = self._quote(request.symbol)
         draft = self._draft(request, quote)
-        self._lookup.sent(request.token, quote.time_msc)
-        answer = deliver(draft.request)
+        self._traces.sent(request.token, quote.time_msc)
+        answer = self._delivery.send(draft.request)
         if answer is None:
-            return unanswered(request)
+            return self._delivery.unanswered(request)
         rule = rule_for(answer.retcode)
         if rule.reaction is Reaction.READ_BACK:
             return self._read_back(request, draft, answer)
-        is_unclear = rule.reaction in {Reaction.LOOK_UP, Reaction.BACK_OFF}
-        return OrderResult(
-            token=request.token,
-            outcome=Outcome.UNKNOWN if is_unclear else Outcome.REJECTED,
-            retcode=answer.retcode,
-            message=f"{answer.comment} ({rule.name}): {rule.meaning}",
+        return told(
+            request,
+            Outcome.UNKNOWN if rule.reaction in _UNCLEAR else Outcome.REJECTED,
+            f"{answer.comment} ({rule.name}): {rule.meaning}",
+            answer.retcode,
         )
 
     def _quote(self, symbol: str) -> TickInfo:
@@ -111,10 +102,8 @@ class Placing:
     def _read_back(
         self, request: OrderRequest, draft: Draft, answer: OrderSendResult
     ) -> OrderResult:
-        budget = Budget.begin(self._clock)
-        for pause in (0.0, *_PAUSES):
-            if pause and not budget.wait(pause):
-                break
+        self._traces.own(request.token, [answer.order])
+        for _ in patiently(Budget.begin(self._clock)):
             try:
                 found = self._lookup.find(request)
             except UnavailableError:

@@ -7,13 +7,13 @@ still be missing and come a moment later (MQL5 reference, `OrderSend`).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TypeVar
 
 import attrs
 
 from runner.adapters.mt5 import terminal as mt5
-from runner.adapters.mt5.attempt import Budget
+from runner.adapters.mt5.attempt import Budget, patiently
 from runner.adapters.mt5.readings import side_of
 from runner.adapters.mt5.session import Session
 from runner.adapters.mt5.structs import OrderSendResult, TradeDeal, TradePosition
@@ -24,10 +24,10 @@ from runner.ports import UnavailableError
 
 _T = TypeVar("_T")
 
-_PAUSES = (0.02, 0.08, 0.2, 0.3)
-"""Seconds between readings while a fill does not show yet."""
 _VOLUME_DECIMALS = 8
 _PRICE_NOISE = 1e-9
+_LOTS_NOISE = 1e-8
+"""Less than any step of volume."""
 
 
 class ReadBack:
@@ -68,31 +68,17 @@ class ReadBack:
             stop_loss=sent.stop_loss,
             take_profit=sent.take_profit,
         )
-        deal: TradeDeal | None = None
         try:
-            for _ in _patiently(budget):
+            for _ in patiently(budget):
                 deal = self._deal(answer)
                 position = self._position(request, answer, deal)
                 if position is not None:
                     return _with_position(result, position, answer, deal), position
-                if deal is not None and deal.entry == mt5.DEAL_ENTRY_OUT:
-                    break  # it netted with an opposite position
+                if deal is not None and self._leaves_nothing(deal):
+                    return _without_position(result, deal), None
         except UnavailableError as error:
             return _unread(result, answer, error), None
-        if deal is None:
-            return _unseen(result, answer), None
-        # Netted, or stopped out again already.
-        return (
-            attrs.evolve(
-                result,
-                ticket=deal.position_id or answer.order,
-                volume=deal.volume,
-                price=deal.price,
-                stop_loss=0.0,
-                take_profit=0.0,
-            ),
-            None,
-        )
+        return _unseen(result, answer), None
 
     def closed(
         self,
@@ -190,6 +176,24 @@ class ReadBack:
         rows = self._by_ticket(ticket)
         return rows[0] if rows else None
 
+    def is_closed(self, identifier: int) -> bool:
+        """Say whether history shows that a position was closed wholly.
+
+        That it does not show among the open ones proves nothing: it may show later.
+        """
+        deals = self._session.answer(
+            "history_deals_get", self._terminal.history_deals_get(position=identifier)
+        )
+        left = sum(
+            deal.volume if deal.type == mt5.DEAL_TYPE_BUY else -deal.volume
+            for deal in deals
+        )
+        return bool(deals) and abs(left) < _LOTS_NOISE
+
+    def _leaves_nothing(self, deal: TradeDeal) -> bool:
+        # It netted with an opposite position, or was stopped out again already.
+        return deal.entry == mt5.DEAL_ENTRY_OUT or self.is_closed(deal.position_id)
+
     def _by_ticket(self, ticket: int) -> tuple[TradePosition, ...]:
         return self._session.answer(
             "positions_get", self._terminal.positions_get(ticket=ticket)
@@ -247,35 +251,41 @@ def _with_position(
     return result
 
 
+def _without_position(result: OrderResult, deal: TradeDeal) -> OrderResult:
+    return attrs.evolve(
+        result,
+        ticket=deal.position_id or result.ticket,
+        volume=deal.volume,
+        price=deal.price,
+        stop_loss=0.0,
+        take_profit=0.0,
+    )
+
+
 def _unread(
     result: OrderResult, answer: OrderSendResult, error: UnavailableError
 ) -> OrderResult:
     message = f"{answer.comment}; could not be read back: {error}"
-    # A deal's number proves that it was executed.
-    outcome = Outcome.FILLED if answer.deal else Outcome.UNKNOWN
-    return attrs.evolve(result, outcome=outcome, message=message)
+    return attrs.evolve(result, outcome=_as_told(result, answer), message=message)
 
 
 def _unseen(result: OrderResult, answer: OrderSendResult) -> OrderResult:
-    if answer.deal:
-        return attrs.evolve(result, message=f"{answer.comment}; not yet shown")
+    words = "not yet shown" if answer.deal else "accepted, but no execution is seen"
     return attrs.evolve(
         result,
-        outcome=Outcome.UNKNOWN,
-        message=f"{answer.comment}; accepted, but no execution is seen",
+        outcome=_as_told(result, answer),
+        message=f"{answer.comment}; {words}",
     )
 
 
-def _patiently(budget: Budget) -> Iterator[None]:
-    yield
-    for pause in _PAUSES:
-        if not budget.wait(pause):
-            return
-        yield
+def _as_told(result: OrderResult, answer: OrderSendResult) -> Outcome:
+    # A deal's number proves that it was executed, but not that its stop stands.
+    is_proved = answer.deal and not result.stop_loss
+    return Outcome.FILLED if is_proved else Outcome.UNKNOWN
 
 
 def _until(budget: Budget, read: Callable[[], _T | None]) -> _T | None:
-    for _ in _patiently(budget):
+    for _ in patiently(budget):
         value = read()
         if value is not None:
             return value

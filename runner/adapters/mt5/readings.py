@@ -88,6 +88,7 @@ def account_from(info: AccountInfo, terminal: TerminalInfo) -> Account:
         # Anything that is not known to be play money is real.
         is_demo=info.trade_mode in _PLAY_MONEY,
         trade_allowed=terminal.connected and not obstacles(info, terminal),
+        is_linked=terminal.connected,
     )
 
 

@@ -6,16 +6,13 @@ of orders tells which.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import attrs
 
 from runner.adapters.mt5 import terminal as mt5
-from runner.adapters.mt5.attempt import Budget
+from runner.adapters.mt5.attempt import Budget, patiently
+from runner.adapters.mt5.delivery import Delivery, told
 from runner.adapters.mt5.retcodes import Reaction, rule_for
 from runner.adapters.mt5.session import Session
-from runner.adapters.mt5.structs import OrderSendResult
 from runner.adapters.mt5.terminal import Terminal
 from runner.core.orders import OrderRequest, OrderResult, Outcome
 from runner.ports import Clock, UnavailableError
@@ -25,10 +22,6 @@ _WITHOUT_POSITION = {
     mt5.ORDER_STATE_REJECTED: "rejected",
     mt5.ORDER_STATE_EXPIRED: "expired",
 }
-_PAUSES = (0.02, 0.08, 0.2, 0.3)
-"""Seconds between readings while a removal does not show yet."""
-
-Deliver = Callable[[dict[str, Any]], OrderSendResult | None]
 
 
 class Removal:
@@ -37,37 +30,36 @@ class Removal:
     Args:
         terminal: The MetaTrader5 module or its twin.
         session: The connection.
+        delivery: Hands requests to the terminal.
         clock: For the pauses between readings.
     """
 
-    def __init__(self, terminal: Terminal, session: Session, clock: Clock) -> None:
+    def __init__(
+        self, terminal: Terminal, session: Session, delivery: Delivery, clock: Clock
+    ) -> None:
         self._terminal = terminal
         self._session = session
+        self._delivery = delivery
         self._clock = clock
 
-    def send(
-        self,
-        request: OrderRequest,
-        deliver: Deliver,
-        unanswered: Callable[[OrderRequest], OrderResult],
-    ) -> OrderResult:
+    def send(self, request: OrderRequest) -> OrderResult:
         """Remove the order that *request* names; every failure is a result.
 
         Args:
             request: A CANCEL.
-            deliver: Sends the fields of a trade request.
-            unanswered: Says what follows when no answer came.
         """
         try:
             present = self.find(request)
         except UnavailableError as error:
-            return _result(request, Outcome.NOT_SENT, str(error))
+            return told(request, Outcome.NOT_SENT, str(error))
         if present is not None:
             return present  # gone already
         order = request.ticket or 0
-        answer = deliver({"action": mt5.TRADE_ACTION_REMOVE, "order": order})
+        answer = self._delivery.send(
+            {"action": mt5.TRADE_ACTION_REMOVE, "order": order}
+        )
         if answer is None:
-            return unanswered(request)
+            return self._delivery.unanswered(request)
         rule = rule_for(answer.retcode)
         found = self._await(request)
         if found is not None:
@@ -75,7 +67,7 @@ class Removal:
         message = f"{answer.comment} ({rule.name}): {rule.meaning}"
         unclear = rule.reaction in {Reaction.READ_BACK, Reaction.LOOK_UP}
         outcome = Outcome.UNKNOWN if unclear else Outcome.REJECTED
-        return attrs.evolve(_result(request, outcome, message), retcode=answer.retcode)
+        return told(request, outcome, message, answer.retcode)
 
     def find(self, request: OrderRequest) -> OrderResult | None:
         """Return what became of the order that *request* removes; None if it waits.
@@ -102,16 +94,13 @@ class Removal:
             )
         how = _WITHOUT_POSITION.get(done[-1].state)
         if how is None:
-            return _result(
+            return told(
                 request, Outcome.REJECTED, "it was filled before it could be removed"
             )
-        return _result(request, Outcome.FILLED, how)
+        return told(request, Outcome.FILLED, how)
 
     def _await(self, request: OrderRequest) -> OrderResult | None:
-        budget = Budget.begin(self._clock)
-        for pause in (0.0, *_PAUSES):
-            if pause and not budget.wait(pause):
-                break
+        for _ in patiently(Budget.begin(self._clock)):
             try:
                 found = self.find(request)
             except UnavailableError:
@@ -119,12 +108,3 @@ class Removal:
             if found is not None:
                 return found
         return None
-
-
-def _result(request: OrderRequest, outcome: Outcome, message: str) -> OrderResult:
-    return OrderResult(
-        token=request.token,
-        outcome=outcome,
-        message=message,
-        ticket=request.ticket or 0,
-    )

@@ -24,6 +24,8 @@ class Reaction(enum.Enum):
     """Nothing was executed because there is no price."""
     BACK_OFF = "look up, wait, send again"
     """The server is busy."""
+    LOCKED = "look up; an exit: wait, send again; an opening: outcome unknown"
+    """It may be this very request that the server is at, for seconds to come."""
     FIX_STOPS = "compute the stops anew, send once more"
     """Stop or target on the wrong side or too near. The stop is never dropped."""
     FIX_PRICE = "new price, send once more"
@@ -117,7 +119,7 @@ RETCODES = MappingProxyType(
                 "algorithmic trading is off in the terminal: press its Algo Trading "
                 "button",
             ),
-            RetcodeRule(10028, "LOCKED", _R.BACK_OFF, "locked while processed"),
+            RetcodeRule(10028, "LOCKED", _R.LOCKED, "locked while processed"),
             RetcodeRule(10029, "FROZEN", _R.LATER, "inside the freeze level"),
             RetcodeRule(10030, "INVALID_FILL", _R.FIX_FILLING, "filling mode"),
             RetcodeRule(

@@ -16,12 +16,14 @@ from runner.adapters.mt5_simulator.errors import (
     CallFailedError,
 )
 from runner.adapters.mt5_simulator.faults import (
+    LAGGING,
     Disconnect,
     Fail,
     Fault,
     Faults,
     Hang,
     HungError,
+    Lag,
     LoseReply,
     Run,
     TradeFault,
@@ -84,6 +86,8 @@ class Caller:
         """What calls fail with while there is no connection."""
         self.trade_fault: TradeFault | None = None
         """What happens to the trade request of the present call."""
+        self.lag_ms = 0
+        """How far the reading of the present call is behind; 0 for not at all."""
 
     def last_error(self) -> tuple[int, str]:
         """Return code and text of the last call; asking does not reset them."""
@@ -92,6 +96,7 @@ class Caller:
     def prepare(self, name: str) -> LoseReply | None:
         """Let the planned fault of this call happen; return it if it comes after."""
         fault: Fault | None = self.faults.next(name) if self.faults else None
+        self.lag_ms = 0
         if isinstance(fault, Run):
             fault.action()
         elif isinstance(fault, Disconnect):
@@ -102,6 +107,10 @@ class Caller:
             return fault
         elif isinstance(fault, Hang):
             raise HungError(fault.seconds)
+        elif isinstance(fault, Lag):
+            if name not in LAGGING:
+                raise ValueError(f"{name}: {fault} is for {', '.join(sorted(LAGGING))}")
+            self.lag_ms = fault.milliseconds
         elif fault is not None:
             if name != "order_send":
                 raise ValueError(f"{name}: {fault} is a fault of order_send only")

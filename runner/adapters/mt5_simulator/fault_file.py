@@ -28,6 +28,8 @@ _KINDS: Final[Mapping[str, type[Any]]] = {
         faults.Hang,
         faults.Refuse,
         faults.Answer,
+        faults.Late,
+        faults.Lag,
         faults.FillPart,
         faults.FillBare,
         faults.Slip,
@@ -135,6 +137,10 @@ def _fault(where: str, fault: Any) -> Fault:
                 "order_send."
             ):
                 raise ValueError(f"{where}: {name} is a fault of order_send only")
+            reading = where.partition(".")[0]
+            if isinstance(made, faults.Lag) and reading not in faults.LAGGING:
+                several = ", ".join(sorted(faults.LAGGING))
+                raise ValueError(f"{where}: {name} is a fault of {several} only")
             return made
         case _:
             raise ValueError(

@@ -70,6 +70,32 @@ class Answer:
 
 
 @attrs.frozen
+class Late:
+    """A trade request is answered with *retcode*, and executed when the market moves.
+
+    As a server does that is still at it when it answers, such as 10012 or 10028. Deal,
+    order, volume and price of the answer are 0.
+    """
+
+    retcode: int = attrs.field(validator=_known_retcode)
+
+
+LAGGING = frozenset({"positions_get", "history_deals_get", "history_orders_get"})
+"""The readings that may lag."""
+
+
+@attrs.frozen
+class Lag:
+    """A reading of positions or history does not show yet what has just happened.
+
+    Attributes:
+        milliseconds: What is opened or done within as many before now is left out.
+    """
+
+    milliseconds: int = attrs.field(default=1, validator=attrs.validators.ge(1))
+
+
+@attrs.frozen
 class FillPart:
     """A market order is executed only in part: 10010, in whole steps of volume.
 
@@ -176,10 +202,10 @@ class Run:
     action: Callable[[], object]
 
 
-TradeFault = Refuse | Answer | FillPart | FillBare | Slip | Delay
+TradeFault = Refuse | Answer | Late | FillPart | FillBare | Slip | Delay
 """Faults of `order_send` alone."""
 
-Fault = Fail | LoseReply | Disconnect | Hang | Run | TradeFault
+Fault = Fail | LoseReply | Disconnect | Hang | Run | Lag | TradeFault
 
 
 class Faults(Protocol):

@@ -178,6 +178,7 @@ class SimulatedTerminal(QuoteCalls, TradeCalls):
         """Let account and server react to the present quotes of *symbols*."""
         self.account.begin()
         self.watch.pass_time()
+        self.server.catch_up()
         self.watch.on_quotes(symbols)
 
     @call(False, offline=True)

@@ -14,6 +14,7 @@ from runner.adapters.mt5_simulator.faults import (
     Delay,
     FillBare,
     FillPart,
+    Late,
     Refuse,
     Slip,
 )
@@ -30,6 +31,7 @@ from runner.adapters.mt5_simulator.structs import (
 from runner.adapters.mt5_simulator.symbols import Symbol
 
 _Record = TypeVar("_Record", TradeDeal, TradeOrder)
+_Shown = TypeVar("_Shown", TradePosition, TradeDeal, TradeOrder)
 _TWO: Final = 2
 _LEVELS: Final = ("sl", "tp")
 _SIDES: Final = (mt5.ORDER_TYPE_BUY, mt5.ORDER_TYPE_SELL)
@@ -49,7 +51,7 @@ class TradeCalls(Caller):
         chosen = (
             arguments.selection("positions_get", args, named) if args or named else None
         )
-        shown = self.account.shown_positions()
+        shown = self._shown_in_time(self.account.shown_positions())
         return shown if chosen is None else tuple(filter(chosen, shown))
 
     @call(None)
@@ -93,6 +95,21 @@ class TradeCalls(Caller):
         return archive.between(first, arguments.date("date_to", dates[1]))
 
     def _past(
+        self,
+        function: str,
+        archive: Archive[_Record],
+        dates: tuple[Any, ...],
+        named: dict[str, Any],
+    ) -> tuple[_Record, ...]:
+        return self._shown_in_time(self._asked_for(function, archive, dates, named))
+
+    def _shown_in_time(self, records: tuple[_Shown, ...]) -> tuple[_Shown, ...]:
+        if not self.lag_ms:
+            return records
+        last = self.market.time_msc - self.lag_ms
+        return tuple(one for one in records if _happened_msc(one) <= last)
+
+    def _asked_for(
         self,
         function: str,
         archive: Archive[_Record],
@@ -184,6 +201,9 @@ class TradeCalls(Caller):
         if isinstance(fault, Answer):
             self.server.send(request)
             return self.server.answer(request, Execution(retcode=fault.retcode))
+        if isinstance(fault, Late):
+            self.server.late.append(request)
+            return self.server.answer(request, Execution(retcode=fault.retcode))
         if isinstance(fault, FillBare) and request.action == mt5.TRADE_ACTION_DEAL:
             request = TradeRequest(
                 0.0 if name in _LEVELS else value
@@ -202,3 +222,9 @@ class TradeCalls(Caller):
         elif not self.switches.connected:
             gate = mt5.TRADE_RETCODE_CONNECTION
         self.server.closed_gate = gate
+
+
+def _happened_msc(record: TradePosition | TradeDeal | TradeOrder) -> int:
+    if isinstance(record, TradeOrder):
+        return int(record.time_done_msc)
+    return int(record.time_msc)

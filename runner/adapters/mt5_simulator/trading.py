@@ -49,6 +49,8 @@ class TradeServer:
     ) -> None:
         self.closed_gate = 0
         """Return code that refuses every request; 0 for none."""
+        self.late: list[TradeRequest] = []
+        """Requests that were answered and are executed when the market moves."""
         self._account = account
         self._market = market
         self._requests = 0
@@ -113,6 +115,12 @@ class TradeServer:
         finally:
             self._deals.slip = 0.0
         return self.answer(request, done)
+
+    def catch_up(self) -> None:
+        """Execute what was answered before it was executed."""
+        waiting, self.late = self.late, []
+        for request in waiting:
+            self.send(request)
 
     def answer(self, request: TradeRequest, done: Execution) -> OrderSendResult:
         """Return the answer that tells *done*."""

@@ -89,7 +89,7 @@ def main() -> None:
         bar = cost(lambda host=host: host.on_bar_closed(BAR))
         order = cost(
             lambda host=host: host.check_order(
-                INTENT, 1, ACCOUNT, (), (), (), SPEC, TICK, CONFIG, NOW
+                INTENT, 1, ACCOUNT, (), (), (), SPEC, {}, TICK, CONFIG, NOW
             )
         )
         print(f"{number:>8} {bar:>14.2f} {order:>12.2f}")

@@ -153,10 +153,19 @@ def _news_notes(beat: Mapping[str, str]) -> list[str]:
     return notes
 
 
+def _failing_notes(beat: Mapping[str, str]) -> list[str]:
+    found = _json(beat.get("failing"))
+    if not isinstance(found, dict):
+        return []
+    failing = cast("dict[str, Any]", found)
+    return [f"failing: {name}: {error}" for name, error in failing.items()]
+
+
 def _notes(account: Mapping[str, Any]) -> list[str]:
     beat: Mapping[str, str] = account["heartbeat"]
     return [
         *(f"paused: {reason}" for reason in _lines(beat.get("pause_reasons"))),
+        *_failing_notes(beat),
         *_news_notes(beat),
         *(f"config: {error}" for error in _lines(beat.get("config_errors"))),
     ]

@@ -44,6 +44,16 @@ def _parse_speed(text: str) -> float:
     return speed
 
 
+def _well_below_frozen_after(
+    instance: RunnerSettings, attribute: attrs.Attribute[float], value: float
+) -> None:
+    if 2 * value > instance.frozen_after:
+        raise ValueError(
+            f"{attribute.name}: must be at most half of frozen_after, which is "
+            f"{instance.frozen_after:g}, got {value:g}"
+        )
+
+
 def _accounts(_: object, attribute: Any, value: tuple[str, ...]) -> None:
     for account in value:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", account):
@@ -100,7 +110,8 @@ class RunnerSettings:
         on_restart: What becomes of positions and pending orders that an earlier start
             left: ``adopt`` manages them, ``flatten`` closes them before anything is
             opened, ``refuse`` does not start.
-        strategy_time_limit: Seconds that one call of a strategy or plugin may take.
+        strategy_time_limit: Seconds that one call of a strategy or plugin may take; at
+            most half of *frozen_after*, since no sign of life comes meanwhile.
         memory_limit_mb: Megabytes of memory above which entries stop; at one and a half
             times as many the runner ends, to be started again.
         max_config_age_h: Hours without the server's word after which only exits go on.
@@ -147,7 +158,9 @@ class RunnerSettings:
     on_restart: str = attrs.field(
         default="adopt", validator=in_([policy.value for policy in RestartPolicy])
     )
-    strategy_time_limit: float = attrs.field(default=2.0, validator=[gt(0), le(60)])
+    strategy_time_limit: float = attrs.field(
+        default=2.0, validator=[gt(0), le(60), _well_below_frozen_after]
+    )
     memory_limit_mb: int = attrs.field(default=2048, validator=gt(0))
     max_config_age_h: float = attrs.field(default=24.0, validator=[gt(0), le(_YEAR_H)])
     enabled_plugins: tuple[str, ...] = ()

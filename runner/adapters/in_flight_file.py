@@ -8,6 +8,22 @@ from pathlib import Path
 _SIZE = 256  # bytes; what does not fit is cut
 
 
+def read_in_flight(path: Path) -> tuple[str, str] | None:
+    """Return name and call that a process is in, or was in when it ended.
+
+    Args:
+        path: Its `InFlightFile`.
+
+    Returns:
+        None if it is in none, or if nothing can be read.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    return _shown(content)
+
+
 class InFlightFile:
     """A file in memory; fulfils `runner.host.watch.Marker`.
 
@@ -33,9 +49,7 @@ class InFlightFile:
         with path.open("r+b") as file:
             self._map = mmap.mmap(file.fileno(), _SIZE)
         self._known: dict[tuple[str, str], bytes] = {}
-        text = self._map[:].partition(b"\0")[0].decode(errors="replace")
-        name, _, where = text.partition("\t")
-        self.left = (name, where) if name else None
+        self.left = _shown(self._map[:])
         self.leave()
 
     def enter(self, name: str, where: str) -> None:
@@ -54,3 +68,9 @@ class InFlightFile:
     def close(self) -> None:
         """Let go of the file."""
         self._map.close()
+
+
+def _shown(content: bytes) -> tuple[str, str] | None:
+    text = content.partition(b"\0")[0].decode(errors="replace")
+    name, _, where = text.partition("\t")
+    return (name, where) if name else None

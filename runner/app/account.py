@@ -23,7 +23,7 @@ from runner.app.plugins import load_plugins, parameters_finder
 from runner.app.recording import header, how_it_ended, open_recorder
 from runner.app.setup import TerminalSetup
 from runner.app.terminal import open_terminal
-from runner.app.watching import in_flight_file, take_over
+from runner.app.watching import take_over
 from runner.core.account import Account
 from runner.core.restart import RestartPolicy
 from runner.exit_codes import ExitCode
@@ -44,6 +44,7 @@ from runner.ports import (
 )
 from runner.recorder.observer import observe
 from runner.recorder.ports import (
+    NotedBreaks,
     learn_through,
     scripted,
     settings_through,
@@ -52,7 +53,7 @@ from runner.recorder.ports import (
 from runner.recorder.recorder import Recorder
 from runner.settings import PREFIX, RunnerSettings, SettingsError, environment, secret
 from runner.strategy import Parameters
-from runner.supervisor import Seat, sign_of_life_file
+from runner.supervisor import Seat, in_flight_file, sign_of_life_file
 
 log = logging.getLogger("mt5runner.app")
 
@@ -173,6 +174,7 @@ def _run_recorded(
     else:
         kept = through("store", recorder, store)
         learn = partial(learn_through, recorder)
+        watch.breaks = NotedBreaks(recorder)
         discovery, host = load_plugins(settings, kept, watch=watch, learn=learn)
         observe(host, recorder, lambda: recorder.problem)
     among = 1 if seat is None else seat.among

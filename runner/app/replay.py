@@ -13,6 +13,7 @@ from runner.app.plugins import load_plugins, parameters_finder
 from runner.app.recording import RECORDED_SETTINGS, code, how_it_ended
 from runner.host.discovery import Discovery
 from runner.host.manager import PluginHost
+from runner.host.watch import Watch
 from runner.loop.build import Surroundings, build_loop
 from runner.loop.stop import StopRequest
 from runner.recorder.codec import journal_codec
@@ -29,6 +30,9 @@ from runner.replay.reading import JournalError, Run, find_run, read_lines
 from runner.replay.tape import BrokenOffError, Tape
 from runner.serde import ConfigErrors, structure_settings
 from runner.settings import RunnerSettings
+
+_HANGS_AFTER = 120.0
+"""Seconds of a call that ended in time when it was recorded, whatever its limit was."""
 
 
 @attrs.frozen(kw_only=True)
@@ -57,6 +61,7 @@ def replay(path: Path, settings: RunnerSettings) -> Replayed:
 
     Raises:
         JournalError: If it cannot be replayed.
+        RuntimeError: If this is not the main thread.
         PluginError: If a plugin that ran cannot be loaded.
         SettingsError: If a plugin's settings cannot be used any more.
     """
@@ -67,9 +72,15 @@ def replay(path: Path, settings: RunnerSettings) -> Replayed:
     codec = journal_codec(account, lambda name: _parameters(discoveries, name))
     tape = Tape(read_lines(run), codec)
     warnings: list[str] = []
+    watch = Watch(_HANGS_AFTER)
+    watch.breaks, tape.break_off = tape, watch.break_off
+    watch.start()
     try:
         discovery, host = load_plugins(
-            settings, without("store", tape), learn=partial(learn_through, tape)
+            settings,
+            without("store", tape),
+            watch=watch,
+            learn=partial(learn_through, tape),
         )
         discoveries.append(discovery)
         observe(host, tape)
@@ -79,6 +90,8 @@ def replay(path: Path, settings: RunnerSettings) -> Replayed:
         pass
     except DifferenceError as error:
         return Replayed(run=run, tape=tape, warnings=tuple(warnings), difference=error)
+    finally:
+        watch.stop()
     return Replayed(run=run, tape=tape, warnings=tuple(warnings))
 
 

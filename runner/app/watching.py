@@ -13,11 +13,6 @@ from runner.ports import StateError, StateStore
 log = logging.getLogger("mt5runner.app")
 
 
-def in_flight_file(state_dir: Path, account: str) -> Path:
-    """Return the file in which a runner shows what it calls."""
-    return state_dir / f"{account}.in-flight"
-
-
 def take_over(watch: Watch, file: Path, store: StateStore) -> None:
     """Show from now on what is called, and note what was when the last process ended.
 

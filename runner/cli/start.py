@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import TYPE_CHECKING
 
 from runner.cli.flags import (
     add_common_flags,
@@ -12,6 +13,9 @@ from runner.cli.flags import (
     setting,
 )
 from runner.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from runner.supervisor import Seat
 
 HELP = "run an account, live or on paper"
 
@@ -92,10 +96,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the account or accounts until told to stop."""
-    from runner.adapters.system_clock import SystemClock
-    from runner.supervisor import Seat, hold_lifeline, on_stop_signals
+    from runner.settings import SettingsError
+    from runner.supervisor import Seat, seal
 
-    seat = Seat.parse(arguments.worker) if arguments.worker else None
+    if not arguments.worker:
+        return _run(arguments, None)
+    try:
+        code = _run(arguments, Seat.parse(arguments.worker))
+    except SettingsError as error:
+        print(f"runner start: {error}", file=sys.stderr)
+        code = ExitCode.USAGE
+    return seal(code)
+
+
+def _run(arguments: argparse.Namespace, seat: Seat | None) -> int:
+    from runner.adapters.system_clock import SystemClock
+    from runner.supervisor import hold_lifeline, on_stop_signals, seal
+
     more = {"accounts": (seat.account,)} if seat else {}
     each = load_account_settings(arguments, **more)
     if not each:
@@ -113,10 +130,13 @@ def run(arguments: argparse.Namespace) -> int:
             names, each[0], sys.argv[1:], SystemClock(), verbose=arguments.verbose
         )
     from runner.app.account import run_account
+    from runner.app.ending import end_within
     from runner.loop.stop import StopRequest
 
     stop = StopRequest()
     on_stop_signals(stop.ask)
     if seat is not None:
         hold_lifeline(stop.ask, SystemClock())
-    return run_account(each[0], verbose=arguments.verbose, stop=stop, seat=seat)
+    code = run_account(each[0], verbose=arguments.verbose, stop=stop, seat=seat)
+    end_within(code if seat is None else seal(code), SystemClock())
+    return code

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
+
+_Number = TypeVar("_Number", np.float64, np.int64)
 
 _PRICES = ("open", "high", "low", "close")
 
@@ -80,6 +82,15 @@ class BarSeries:
         if self._end - self._start > self._capacity:
             self._start = self._end - self._capacity
 
+    def read_only(self) -> BarSeries:
+        """Return the same window, growing as it grows, for those who only read.
+
+        Several strategies look at one window, and the loop adds to it.
+        """
+        shared: BarSeries = object.__new__(_ReadOnly)
+        shared.__dict__ = self.__dict__
+        return shared
+
     def extend(self, bars: Iterable[Bar]) -> None:
         """Add several closed bars in order."""
         for bar in bars:
@@ -93,7 +104,7 @@ class BarSeries:
             array[..., :length] = array[..., kept].copy()
         self._start, self._end = 0, length
 
-    def _view(self, array: Floats) -> Floats:
+    def _view(self, array: npt.NDArray[_Number]) -> npt.NDArray[_Number]:
         view = array[self._start : self._end]
         view.flags.writeable = False
         return view
@@ -121,12 +132,12 @@ class BarSeries:
     @property
     def tick_volume(self) -> Integers:
         """Numbers of quotes."""
-        return self._counts[0, self._start : self._end]
+        return self._view(self._counts[0])
 
     @property
     def spread(self) -> Integers:
         """Spreads in points."""
-        return self._counts[1, self._start : self._end]
+        return self._view(self._counts[1])
 
     @property
     def newest_at(self) -> datetime | None:
@@ -153,3 +164,8 @@ class BarSeries:
         columns["spread"] = self._counts[1, span].copy()
         index = pd.to_datetime(self._times[span], unit="s", utc=True)
         return pd.DataFrame(columns, index=index.rename("opens_at"))
+
+
+class _ReadOnly(BarSeries):
+    def append(self, bar: Bar) -> None:
+        raise TypeError(f"{self.symbol}: these bars are everybody's, and the runner's")

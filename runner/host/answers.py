@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import cast
 
 from runner.core.news import NewsEvent
 from runner.core.orders import Demand, Deny
+
+MOST = 10_000
+"""That a hook may return: an endless iterable must not fill the memory."""
 
 
 def ignored(answer: object) -> None:
@@ -30,12 +33,12 @@ def events(answer: object) -> tuple[NewsEvent, ...]:
 
     Raises:
         TypeError: If it is something else.
-        ValueError: If there are none.
+        ValueError: If there are none, or far too many.
     """
     if not isinstance(answer, Iterable):
         raise TypeError(f"expected NewsEvents or None, got {answer!r}")
     taken: list[NewsEvent] = []
-    for each in cast("Iterable[object]", answer):
+    for each in _bounded(cast("Iterable[object]", answer)):
         if not isinstance(each, NewsEvent):
             raise TypeError(f"expected NewsEvents or None, got {each!r}")
         taken.append(each)
@@ -49,12 +52,13 @@ def demands(answer: object) -> tuple[Demand, ...]:
 
     Raises:
         TypeError: If it is something else.
+        ValueError: If there are far too many.
     """
     several = (answer,) if isinstance(answer, Demand) else answer
     if not isinstance(several, Iterable):
         raise TypeError(f"expected Demand, several, or None, got {answer!r}")
     taken: list[Demand] = []
-    for each in cast("Iterable[object]", several):
+    for each in _bounded(cast("Iterable[object]", several)):
         if not isinstance(each, Demand):
             raise TypeError(f"expected Demand, several, or None, got {each!r}")
         taken.append(each)
@@ -89,3 +93,10 @@ def fields(answer: object) -> dict[str, str]:
             raise TypeError(f"expected str to str, got {field!r}: {value!r}")
         taken[field] = value
     return taken
+
+
+def _bounded(several: Iterable[object]) -> Iterator[object]:
+    for number, each in enumerate(several):
+        if number == MOST:
+            raise ValueError(f"expected at most {MOST}, got more")
+        yield each

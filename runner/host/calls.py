@@ -19,14 +19,18 @@ import pluggy
 
 from runner.host import hookspecs
 from runner.host.checks import check_instance, check_name
-from runner.host.containment import Raised
+from runner.host.containment import OvertimeError, Raised
 from runner.host.implementations import SPECS, Implementation, implementations
 from runner.host.ledger import FailureLedger
 from runner.host.markers import PROJECT_NAME
 from runner.host.records import PluginError, Source, SourceKind
+from runner.host.rests import Rests
 from runner.host.watch import Watch
 
 T = TypeVar("T")
+
+_ON_ERROR = "on_plugin_error"
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
 class _Mount:
@@ -89,6 +93,7 @@ class IsolatedCalls:
     def __init__(self, watch: Watch) -> None:
         self._watch = watch
         self.ledger = FailureLedger()
+        self._rests = Rests()
         self._manager = _PluginManager(PROJECT_NAME)
         self._manager.add_hookspecs(hookspecs)
         self._plugins: dict[str, _Plugin] = {}
@@ -114,11 +119,13 @@ class IsolatedCalls:
         self._registered += 1
         self._prepare()
 
-    def detach(self, name: str) -> None:
-        """Let a plugin go; nothing happens if there is none of that name."""
+    def detach(self, name: str, *, keeps_failures: bool = False) -> None:
+        """Let a plugin go; see `PluginHost.detach`."""
         if plugin := self._plugins.pop(name, None):
             self._manager.unregister(plugin.mount)
-            self.ledger.forget(name)
+            if not keeps_failures:
+                self.ledger.forget(name)
+                self._rests.forget(name)
             self._prepare()
 
     @property
@@ -147,32 +154,47 @@ class IsolatedCalls:
             arguments: The hook's arguments by name.
 
         Yields:
-            The plugin's name and its answer. A failure is recorded and reported.
+            The plugin's name and its answer. A failure is recorded and reported. A
+            hook that rests (`runner.host.rests`) has failed and is reported already.
         """
         for caller in self._callers[hook]:
-            answer = self._watch.attempt(
-                caller.plugin, hook, caller.ask, accept, arguments
-            )
-            if isinstance(answer, Raised):
-                self.report_failure(caller.plugin, hook, answer, now)
-            else:
-                self.ledger.succeeded(caller.plugin, hook)
-            yield caller.plugin, answer
+            yield caller.plugin, self._ask(caller, hook, now, accept, arguments)
 
     def report_failure(
         self, plugin: str, hook: str, error: Raised, now: datetime, *, state: str = ""
     ) -> None:
         """Record a failure and tell the observers of errors."""
-        self.ledger.failed(plugin, hook, error, state)
+        self.ledger.failed(plugin, hook, error, now, state)
         arguments = {"plugin": plugin, "hook": hook, "error": str(error), "now": now}
-        for caller in self._callers["on_plugin_error"]:
-            answer = self._watch.attempt(
-                caller.plugin, "on_plugin_error", caller.ask, _ignored, arguments
-            )
-            if isinstance(answer, Raised):  # recorded, but told to nobody: no recursion
-                self.ledger.failed(caller.plugin, "on_plugin_error", answer)
-            else:
-                self.ledger.succeeded(caller.plugin, "on_plugin_error")
+        for caller in self._callers[_ON_ERROR]:
+            self._ask(caller, _ON_ERROR, now, _ignored, arguments)
+
+    def _ask(
+        self,
+        caller: _Caller,
+        hook: str,
+        now: datetime,
+        accept: Callable[[object], T],
+        arguments: Mapping[str, object],
+    ) -> T | Raised | None:
+        plugin = caller.plugin
+        if until := self._rests.until(plugin, hook, now):
+            return Raised(OvertimeError(f"not called until {until:{_TIME}}"))
+        answer = self._watch.attempt(plugin, hook, caller.ask, accept, arguments)
+        if not isinstance(answer, Raised):
+            self._rests.ended(plugin, hook)
+            self.ledger.succeeded(plugin, hook)
+            return answer
+        if isinstance(answer.error, OvertimeError):
+            until = self._rests.overran(plugin, hook, now)
+        else:
+            self._rests.ended(plugin, hook)
+        state = f"not called until {until:{_TIME}}" if until else ""
+        if hook == _ON_ERROR:  # recorded, but told to nobody: no recursion
+            self.ledger.failed(plugin, hook, answer, now, state)
+        else:
+            self.report_failure(plugin, hook, answer, now, state=state)
+        return answer
 
     def _prepare(self) -> None:
         for hook in SPECS:

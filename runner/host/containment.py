@@ -23,25 +23,44 @@ _MACHINERY = (
 )
 
 
-class OvertimeError(BaseException):
+class UncontainedError(BaseException):
+    """An error of the runner's own that goes through authors' code and its calls."""
+
+
+class OvertimeError(UncontainedError):
     """An author's code took longer than it may; no `except Exception` takes it."""
+
+
+def _line(raised: Raised) -> str:
+    error = raised.error
+    if isinstance(error, SyntaxError):  # its own text repeats file and line
+        text = f"{type(error).__name__}: {error.msg}"
+    else:
+        # format_exception_only survives an error whose own __str__ raises
+        text = traceback.format_exception_only(error)[0]
+    text = " ".join(text.split())
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 @attrs.frozen(slots=True)
 class Raised:
-    """What a contained call raised."""
+    """What a contained call raised.
+
+    Attributes:
+        error: As it was raised.
+        line: The error's type and text on one line, cut to a readable length. The
+            author's own ``__str__`` may be in it, so it is made at once, while the time
+            of the author's call still counts.
+    """
 
     error: BaseException
+    line: str = attrs.field(
+        init=False, eq=False, default=attrs.Factory(_line, takes_self=True)
+    )
 
     def __str__(self) -> str:
-        """Return the error's type and text on one line, cut to a readable length."""
-        if isinstance(self.error, SyntaxError):  # its own text repeats file and line
-            text = f"{type(self.error).__name__}: {self.error.msg}"
-        else:
-            # format_exception_only survives an error whose own __str__ raises
-            text = traceback.format_exception_only(self.error)[0]
-        text = " ".join(text.split())
-        return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+        """Return `line`."""
+        return self.line
 
     def frames(self) -> list[traceback.FrameSummary]:
         """Return the author's own frames, outermost first, without the host's."""
@@ -66,13 +85,16 @@ def attempt(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | 
         **kwargs: Passed on.
 
     Returns:
-        What *function* returned, or what it raised: any `Exception`, and `SystemExit`,
-        which is that author's failure and no wish of the user's. `KeyboardInterrupt`
-        and its like pass; an `OvertimeError` is for `runner.host.watch`.
+        What *function* returned, or what it raised. `SystemExit` is that author's
+        failure and no wish of the user's, and so is what a library derives from
+        `BaseException` (`asyncio.CancelledError`). Only the user's second Ctrl-C and
+        the runner's own `UncontainedError` pass.
     """
     try:
         return function(*args, **kwargs)
+    except (KeyboardInterrupt, UncontainedError):
+        raise
     # The one place that catches everything: authors' code may raise anything, and none
     # of it may reach the loop or the other plugins.
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - see above
+    except BaseException as error:  # noqa: BLE001 - see above
         return Raised(error)

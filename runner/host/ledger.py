@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import datetime
 
 import attrs
 
@@ -18,17 +19,20 @@ class Failing:
     Attributes:
         count: How many, without a success between them.
         error: The last one, on one line.
+        at: When that was, UTC-aware.
         state: What follows, such as ``disabled``; empty if nothing does.
     """
 
     count: int
     error: str
+    at: datetime
     state: str = ""
 
     def __str__(self) -> str:
-        """Return error, number and state on one line."""
-        number = f" ({self.count} in a row)" if self.count > 1 else ""
-        return f"{self.error}{number}{f'; {self.state}' if self.state else ''}"
+        """Return error, number, time and state on one line."""
+        number = f"{self.count} in a row, last " if self.count > 1 else ""
+        when = f"{number}at {self.at:%Y-%m-%dT%H:%M:%SZ}"
+        return f"{self.error} ({when}){f'; {self.state}' if self.state else ''}"
 
 
 class FailureLedger:
@@ -37,18 +41,21 @@ class FailureLedger:
     def __init__(self) -> None:
         self._rows: dict[tuple[str, str], Failing] = {}
 
-    def failed(self, plugin: str, hook: str, error: Raised, state: str = "") -> None:
+    def failed(
+        self, plugin: str, hook: str, error: Raised, now: datetime, state: str = ""
+    ) -> None:
         """Record a failure.
 
         Args:
             plugin: The plugin's or strategy's name.
             hook: What was called.
             error: What it raised, or what is wrong with what it returned.
+            now: UTC-aware.
             state: What follows for the plugin, such as ``disabled``.
         """
         before = self._rows.get((plugin, hook))
         count = before.count + 1 if before else 1
-        self._rows[plugin, hook] = Failing(count, str(error), state)
+        self._rows[plugin, hook] = Failing(count, str(error), now, state)
         if before is None:
             _log.error("%s failed in %s: %s", plugin, hook, error.report())
 
@@ -63,5 +70,5 @@ class FailureLedger:
             del self._rows[key]
 
     def summary(self) -> dict[str, str]:
-        """Return plugin to its last error, with the hook and the number in a row."""
+        """Return plugin to its last error, with hook, number in a row and time."""
         return {plugin: f"{hook}: {row}" for (plugin, hook), row in self._rows.items()}

@@ -114,9 +114,14 @@ class PluginHost:
         """
         self._calls.attach(name, obj, source, required=required)
 
-    def detach(self, name: str) -> None:
-        """Let a plugin go; nothing happens if there is none of that name."""
-        self._calls.detach(name)
+    def detach(self, name: str, *, keeps_failures: bool = False) -> None:
+        """Let a plugin go; nothing happens if there is none of that name.
+
+        Args:
+            name: Under which it is registered.
+            keeps_failures: Whether its failures count on, since it will be back.
+        """
+        self._calls.detach(name, keeps_failures=keeps_failures)
 
     @property
     def plugins(self) -> Mapping[str, Source]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from itertools import islice
 from typing import TypeVar, cast
 
 from runner.core.failures import (
@@ -15,7 +16,7 @@ from runner.core.failures import (
 )
 from runner.core.market import Bar, Tick
 from runner.core.orders import OrderIntent
-from runner.host.containment import Raised, attempt
+from runner.host.containment import OvertimeError, Raised, attempt
 from runner.host.freezes import Freezes
 from runner.host.manager import PluginHost
 from runner.host.records import PluginError, StrategyRecord
@@ -23,6 +24,9 @@ from runner.host.watch import Watch
 from runner.strategy import Parameters, Strategy, StrategyContext
 
 T = TypeVar("T")
+
+_MOST_INTENTS = 1000
+"""That one call may return; an endless iterable must not fill the memory."""
 
 _log = logging.getLogger("mt5runner.host")
 
@@ -60,6 +64,10 @@ class HostedStrategy:
     A failing strategy is paused alone, tried again with back-off, and disabled after a
     number of failures in a row (`runner.core.failures`). While it is paused it is not
     called: its entries stop, its positions keep the stops that lie with the broker.
+
+    One that was broken off for its time may have stopped between any two steps, so that
+    what it keeps in memory fits nothing any more: the next try is a new instance's. Its
+    hooks stay until then, since a guard may be among them.
 
     One in which an earlier start of the runner froze has failed before it begins.
 
@@ -124,6 +132,7 @@ class HostedStrategy:
             self._call("on_stop", now, self._strategy.on_stop)
         self._strategy = None
         self._host.detach(self.name)
+        self._host.forget_failures(self.name)
 
     def renew(self) -> None:
         """Forget its failures; for when its parameters have changed."""
@@ -165,6 +174,10 @@ class HostedStrategy:
         strategy = watch.attempt(self.name, "__init__", self.record.cls, self._context)
         if isinstance(strategy, Raised):
             return strategy
+        # One that was broken off may be a guard: from here on this one guards in its
+        # place, even if it cannot start.
+        guards = self.name in self._host.plugins
+        self._host.detach(self.name, keeps_failures=True)
         attached = attempt(
             self._host.attach, self.name, strategy, self.record.source, required=False
         )
@@ -172,7 +185,8 @@ class HostedStrategy:
             return attached
         started = watch.attempt(self.name, "on_start", strategy.on_start)
         if isinstance(started, Raised):
-            self._host.detach(self.name)
+            if not guards:
+                self._host.detach(self.name, keeps_failures=True)
             return started
         return strategy
 
@@ -188,6 +202,8 @@ class HostedStrategy:
     def _call(self, where: str, now: datetime, function: Callable[[], T]) -> T | None:
         answer = self._host.watch.attempt(self.name, where, function)
         if isinstance(answer, Raised):
+            if isinstance(answer.error, OvertimeError):
+                self._strategy = None
             self._failed(where, answer, now)
             return None
         if self._health.failures:
@@ -236,13 +252,17 @@ class HostedStrategy:
         if isinstance(returned, OrderIntent):
             found: list[object] = [returned]
         elif isinstance(returned, Iterable):
-            found = list(cast("Iterable[object]", returned))
+            several = cast("Iterable[object]", returned)
+            found = list(islice(several, _MOST_INTENTS + 1))
         else:
             raise TypeError(f"expected OrderIntent, several, or None; got {returned!r}")
+        if len(found) > _MOST_INTENTS:
+            raise ValueError(f"expected at most {_MOST_INTENTS} intents, got more")
         return [self._own(each) for each in found]
 
     def _own(self, intent: object) -> OrderIntent:
-        if not isinstance(intent, OrderIntent):
+        # A subclass could run its author's code later, where nobody bounds its time.
+        if type(intent) is not OrderIntent:
             raise TypeError(f"expected OrderIntent, several, or None; got {intent!r}")
         expected = (self.record.name, self._context.strategy_id)
         if (intent.strategy, intent.strategy_id) != expected:

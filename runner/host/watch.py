@@ -9,13 +9,18 @@ handler knows exactly where it strikes, and strikes only
   call, does nothing;
 - where the innermost code is not the runner's own, nor of the machinery that keeps
   locks: the runner's work for an author (to write a value to disk, to log) is finished
-  first.
+  first. An author's loop that does nothing but have work done would hardly ever be met
+  outside of it, since a thread gets its turn while another writes. So from the first
+  signal that met such work on, the author's next call into it is refused.
 
 An author's `except` or `finally` may swallow the error: the signal is sent again until
-the call is over. What waits in C (a socket, a library's loop) is not reached until it
-comes back to Python; if it never does, the loop is frozen, and whoever watches the
-process ends it. For that case the call in flight is marked outside the process
-(`Marker`).
+the call is over, and whatever it returns or raises then, it has taken too long. What
+waits in C (a socket, a library's loop) is not reached until it comes back to Python; if
+it never does, the loop is frozen, and whoever watches the process ends it. For that
+case the call in flight is marked outside the process (`Marker`).
+
+That a call took too long depends on the machine, not on what came in. So it is noted
+(`Breaks`), and a replay breaks off the same calls without waiting for their time.
 """
 
 from __future__ import annotations
@@ -27,7 +32,7 @@ import threading
 import time
 from collections.abc import Callable
 from types import FrameType
-from typing import ParamSpec, Protocol, TypeVar
+from typing import ParamSpec, Protocol, TypeVar, cast
 
 from runner.host.containment import OvertimeError, Raised, attempt
 
@@ -63,6 +68,22 @@ class Marker(Protocol):
         ...
 
 
+class Breaks(Protocol):
+    """Notes which calls were broken off, or knows which have to be."""
+
+    def due(self, name: str, where: str) -> str | None:
+        """Return with which error the call that begins has to end; None for none.
+
+        It is begun all the same, and broken off at once: what its author changes before
+        anything else, it has changed then too.
+        """
+        ...
+
+    def note(self, name: str, where: str, error: str) -> None:
+        """Take that *where* of *name* ended with that error for its time."""
+        ...
+
+
 def interrupt_by_kill(thread: int) -> None:
     """Signal a thread on POSIX; it wakes from sleep and sockets too."""
     signal.pthread_kill(thread, _SIGNAL)
@@ -88,6 +109,7 @@ class Watch:
 
     Attributes:
         marker: Shows the call in flight; None for none.
+        breaks: Notes which calls were broken off; None for nobody.
     """
 
     def __init__(
@@ -97,10 +119,14 @@ class Watch:
     ) -> None:
         self._limit = limit
         self.marker: Marker | None = None
+        self.breaks: Breaks | None = None
         self._interrupt = interrupt
         self._number = 0
         self._is_open = False
         self._overdue = 0
+        self._told = ""
+        self._tracer = sys.gettrace()
+        self._is_refusing = False
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
         self._target = 0
@@ -160,36 +186,68 @@ class Watch:
         """
         if self._is_open:  # an author's code called something that calls another's
             return attempt(function, *args, **kwargs)
+        due = None if self.breaks is None else self.breaks.due(name, where)
         self._number += 1
         if self.marker is not None:
             self.marker.enter(name, where)
-        # To close the call is the first thing that happens on each way out: between a
-        # `try` that ends or an `except` that begins and that store, no handler can run.
-        answer: T | Raised
+        answer: T | Raised | None = None
+        where_it_was = None
+        self._is_open = True
+        if due is not None:
+            self.break_off(due)
         try:
-            self._is_open = True
             answer = attempt(function, *args, **kwargs)
-            self._is_open = False
         except OvertimeError as error:
+            is_late, where_it_was = True, error.__traceback__
+        else:
+            is_late = self._overdue == self._number
+        finally:
             self._is_open = False
-            answer = Raised(error)
-        except BaseException:
-            self._is_open = False
-            raise
-        if self.marker is not None:
-            self.marker.leave()
-        if self._overdue == self._number and not isinstance(answer, Raised):
-            return Raised(self._error())
-        return answer
+            if self._is_refusing:
+                self._is_refusing = False
+                sys.settrace(self._tracer)
+            if self.marker is not None:
+                self.marker.leave()
+        if is_late:
+            text = self._told or f"took longer than {self._limit:g} s"
+            self._told = ""
+            if self.breaks is not None:
+                self.breaks.note(name, where, text)
+            return Raised(OvertimeError(text).with_traceback(where_it_was))
+        return cast("T | Raised", answer)
 
-    def _error(self) -> OvertimeError:
-        return OvertimeError(f"took longer than {self._limit:g} s")
+    def break_off(self, error: str) -> bool:
+        """Break off the open call, as if its time were over.
+
+        Args:
+            error: What it is told.
+
+        Returns:
+            Whether a call is open.
+        """
+        if self._is_open:
+            self._told = error
+            self._overdue = self._number
+        return self._is_open
 
     def _strike(self, _signum: int, frame: FrameType | None) -> None:
         """Break off the call that is overdue; runs in the main thread."""
+        if not self._is_open or self._overdue != self._number:
+            return
+        if not _is_spared(frame):
+            raise OvertimeError
+        if not self._is_refusing:
+            self._tracer, self._is_refusing = sys.gettrace(), True
+        sys.settrace(self._refuse)
+
+    def _refuse(self, frame: FrameType, event: str, _: object) -> None:
+        """Break off the overdue call as it enters the runner's code: nothing is begun.
+
+        A trace function, called where any function begins.
+        """
         is_due = self._is_open and self._overdue == self._number
-        if is_due and not _is_spared(frame):
-            raise self._error()
+        if is_due and event == "call" and not _is_spared(frame.f_back):
+            raise OvertimeError
 
     def _look(self, limit: float) -> None:
         pause = min(_LONGEST_LOOK, limit / _LOOKS)
@@ -199,7 +257,7 @@ class Watch:
             now = time.monotonic()
             if number != seen:
                 seen, since = number, now
-            is_over = number != 0 and now - since >= limit
+            is_over = number != 0 and (now - since >= limit or self._overdue == number)
             next_look = _AGAIN if is_over else pause
             if is_over:
                 self._overdue = number

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from runner.core.account import Account
@@ -43,7 +44,16 @@ class Context:
         self.memory = memory
         self.magic = magic
         self.timeframe = timeframe
-        self.parameters: Mapping[str, Any] = {}
+        self._parameters: Mapping[str, Any] = MappingProxyType({})
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """Symbol to the parameters in force; read-only, as the loop goes by it too."""
+        return self._parameters
+
+    @parameters.setter
+    def parameters(self, parameters: Mapping[str, Any]) -> None:
+        self._parameters = MappingProxyType(dict(parameters))
 
     @property
     def strategy_id(self) -> int | None:
@@ -85,7 +95,7 @@ class Context:
         series = self._view.series(symbol, self.timeframe)
         if series is None:
             raise KeyError(f"{symbol}: this strategy gets no bars of it")
-        return series
+        return series.read_only()
 
     def tick(self, symbol: str) -> Tick | None:
         """The latest quote."""

@@ -85,6 +85,16 @@ class Script(Protocol):
         ...
 
 
+class CountingScript(Script, Protocol):
+    """A script that counts.
+
+    Attributes:
+        calls: How many calls are in the journal.
+    """
+
+    calls: int
+
+
 def calls_of(port: str) -> Mapping[str, Call]:
     """Return every call of a port by the method's name."""
     calls: dict[str, Call] = {}
@@ -212,6 +222,35 @@ def learn_through(script: Script, what: str, read: Callable[[], Any]) -> Any:
         return read()
 
     return script.call(_LEARN, read_it, (what,))
+
+
+_BROKEN = ("name", "where", "error", "after")
+BROKEN_OFF = Call("watch.broken_off", type(None), _BROKEN)
+"""A call of an author's code ended for its time: an input, since machines differ.
+
+*after* is how many calls of the journal it had made before.
+"""
+
+
+class NotedBreaks:
+    """Writes down which calls were broken off; fulfils `runner.host.watch.Breaks`.
+
+    Args:
+        script: The recorder.
+    """
+
+    def __init__(self, script: CountingScript) -> None:
+        self._script = script
+        self._began_at = 0
+
+    def due(self, name: str, where: str) -> None:
+        """Return None: no call has to be broken off."""
+        self._began_at = self._script.calls
+
+    def note(self, name: str, where: str, error: str) -> None:
+        """Write down that *where* of *name* ended with that error for its time."""
+        after = self._script.calls - self._began_at
+        self._script.call(BROKEN_OFF, lambda *_: None, (name, where, error, after))
 
 
 def resident_through(

@@ -8,7 +8,10 @@ line                                      means
 ``["more", call, arguments, n, answer]``  it came in as the last time, from the nth item
                                           (from 0) on, and these items after them
 ``["raised", call, arguments, error]``    the call failed
-``["call", call, arguments]``             it was called, and there is no answer
+``["call", call, arguments]``             it was called, and there is no answer;
+                                          ``watch.broken_off``: a strategy or plugin was
+                                          broken off for its time, after so many
+                                          calls of its own
 ``["out", call, arguments]``              a decision, written before it is carried out
 ``["end", reason]``                       the run ended, and the journal is whole
 ``["off", reason]``                       the recorder failed; the run went on
@@ -64,6 +67,7 @@ class Recorder:
 
     Attributes:
         problem: Why nothing is written any more; empty while it is.
+        calls: How many calls are written down.
     """
 
     def __init__(
@@ -89,6 +93,7 @@ class Recorder:
         self._flush_at = math.inf
         self._has_begun = False
         self.problem = ""
+        self.calls = 0
 
     def begin(self, header: Callable[[], Mapping[str, Any]]) -> None:
         """Write from now on: the loop starts. Until then lines are only kept.
@@ -108,12 +113,16 @@ class Recorder:
         if self.problem or threading.get_ident() != self._thread:
             return function(*args)
         text = self._attempt(self._write_call, call, args) or _NO_ARGUMENTS
+        # What breaks off here leaves a line of a decision, and none of another call.
+        self.calls += call.is_decision
         try:
             answer = function(*args)
         except Exception as error:
             self._attempt(self._write_error, call, text, error)
+            self.calls += not call.is_decision
             raise
         self._attempt(self._write_answer, call, text, args, answer)
+        self.calls += not call.is_decision
         return answer
 
     def close(self, reason: str) -> None:

@@ -6,10 +6,12 @@ import json
 from collections.abc import Iterator
 from typing import Any, TypeGuard, cast
 
+from runner.host.containment import UncontainedError
+
 _MOST = 12  # differing values that are listed
 
 
-class DifferenceError(BaseException):
+class DifferenceError(UncontainedError):
     """The loop did something else than the journal has; or the journal has no more.
 
     Not an `Exception`: a strategy or plugin that is called in between must not be

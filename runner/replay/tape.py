@@ -9,27 +9,36 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from runner.recorder.ports import Call
+from runner.host.containment import OvertimeError, UncontainedError
+from runner.recorder.ports import BROKEN_OFF, Call
 from runner.replay.comparison import DifferenceError
 from runner.replay.reading import Line
 from runner.serde.journal import JournalCodec
 
 _NO_ARGUMENTS = "[]"
 _CLOCK = "clock.now"
+_BREAK = f'["call","{BROKEN_OFF.name}",'
 
 
-class BrokenOffError(BaseException):
+class BrokenOffError(UncontainedError):
     """The journal has no more lines, and does not say that the run had ended."""
 
 
 class Tape:
     """Answers every call as it was answered; fulfils `runner.recorder.ports.Script`.
 
+    It also knows which calls of authors' code were broken off, and fulfils
+    `runner.host.watch.Breaks`. Such a call is broken off as soon as nothing came in any
+    more while it ran; what it asks for then is refused.
+
     Args:
         lines: The run's lines.
         codec: How values are read.
 
     Attributes:
+        break_off: Ends the open call of an author's code with that error, and says
+            whether there is one.
+        calls: How many calls were answered.
         count: Number of lines that were the same.
         decisions: Call to the number of decisions that were the same.
         ended: What the journal says of the run's end; empty if it breaks off.
@@ -46,6 +55,10 @@ class Tape:
         self._last: dict[tuple[str, str], str] = {}
         self._lists: dict[str, list[Any]] = {}
         self._failed: BaseException | None = None
+        self._open = "", ""
+        self._began_at = 0
+        self.break_off: Callable[[str], bool] = lambda _: False
+        self.calls = 0
         self.count = 0
         self.decisions: Counter[str] = Counter()
         self.ended = ""
@@ -60,16 +73,62 @@ class Tape:
         Raises:
             DifferenceError: If another call stands in the journal.
             BrokenOffError: If it has no more lines.
+            OvertimeError: If the call of an author's code in which this one is made was
+                broken off before it came to this.
         """
         if threading.get_ident() != self._thread:
             raise RuntimeError(f"{call.name}: a replay has one thread only")
         if self._failed is not None:
             raise self._failed
+        if self._end_call():
+            raise OvertimeError
         try:
             return self._answer(call, self._codec.write_arguments(args))
         except (DifferenceError, BrokenOffError) as error:
             self._failed = error
             raise
+        finally:
+            self.calls += 1
+            self._end_call()
+
+    def due(self, name: str, where: str) -> str | None:
+        """Return with which error the call that begins was broken off; None if not.
+
+        Raises:
+            BrokenOffError: If the journal has no more lines. What the process was in
+                when it was killed is not made again: it may be what froze it.
+        """
+        if self._failed is not None:
+            raise self._failed
+        line = self._peek()
+        if line is None:
+            self._failed = BrokenOffError()
+            raise self._failed
+        self._open, self._began_at = (name, where), self.calls
+        return self._break(line)
+
+    def note(self, name: str, where: str, error: str) -> None:
+        """Compare which call was broken off."""
+        broken = name, where, error, self.calls - self._began_at
+        try:
+            self._answer(BROKEN_OFF, self._codec.write_arguments(broken))
+        except (DifferenceError, BrokenOffError) as difference:
+            self._failed = difference
+            raise
+
+    def _end_call(self) -> bool:
+        """Break off the open call where that is what comes next in the journal."""
+        line = None if self._failed else self._peek()
+        error = None if line is None else self._break(line)
+        return error is not None and self.break_off(error)
+
+    def _break(self, line: Line) -> str | None:
+        """Return the error if the line says that the present call ended here."""
+        if not line.text.startswith(_BREAK):
+            return None
+        name, where, error, after = json.loads(line.text)[2]
+        is_here = self._open == (name, where) and after == self.calls - self._began_at
+        return str(error) if is_here else None
 
     def finish(self, ended: str) -> None:
         """Compare the end: the loop has stopped.

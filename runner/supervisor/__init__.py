@@ -8,13 +8,21 @@ itself.
 from __future__ import annotations
 
 from runner.supervisor.lifeline import hold_lifeline
-from runner.supervisor.seat import Seat, sign_of_life_file, worker_command
+from runner.supervisor.seat import (
+    Seat,
+    in_flight_file,
+    seal,
+    sign_of_life_file,
+    worker_command,
+)
 from runner.supervisor.signals import on_stop_signals
 
 __all__ = [
     "Seat",
     "hold_lifeline",
+    "in_flight_file",
     "on_stop_signals",
+    "seal",
     "sign_of_life_file",
     "worker_command",
 ]

@@ -7,6 +7,7 @@ import logging
 import queue
 import re
 import threading
+from collections import Counter
 from typing import TextIO
 
 from runner.logs import ROOT, formatter
@@ -59,21 +60,40 @@ class Printer:
     Args:
         stream: Where the lines go.
         most: Lines that may wait.
+        accounts: Who share that room, beside the supervisor: one that prints without
+            end has no more than its part, and takes nobody's lines away.
     """
 
-    def __init__(self, stream: TextIO, most: int = _MOST_LINES) -> None:
+    def __init__(
+        self, stream: TextIO, most: int = _MOST_LINES, accounts: int = 0
+    ) -> None:
         self._stream = stream
-        self._waiting: queue.Queue[str | None] = queue.Queue(most)
+        self._waiting: queue.Queue[tuple[str, str] | None] = queue.Queue(most)
+        self._part = most // (accounts + 1)
+        self._used: Counter[str] = Counter()
+        self._lock = threading.Lock()
         self._lost = 0
         self._thread = threading.Thread(target=self._print, name="log", daemon=True)
         self._thread.start()
 
-    def write(self, text: str) -> None:
-        """Take text that ends a line."""
-        try:
-            self._waiting.put_nowait(text)
-        except queue.Full:
-            self._lost += 1
+    def write(self, text: str, account: str = "") -> None:
+        """Take text that ends a line.
+
+        Args:
+            text: The text.
+            account: Whose worker printed it; empty for the supervisor's own.
+        """
+        with self._lock:
+            has_room = not account or self._used[account] < self._part
+            if has_room:
+                try:
+                    self._waiting.put_nowait((account, text))
+                except queue.Full:
+                    has_room = False
+            if has_room:
+                self._used[account] += 1
+            else:
+                self._lost += 1
 
     def flush(self) -> None:
         """Do nothing: the thread flushes."""
@@ -87,13 +107,20 @@ class Printer:
         self._thread.join(timeout=within)
 
     def _print(self) -> None:
-        while (text := self._waiting.get()) is not None:
+        while (taken := self._waiting.get()) is not None:
+            account, text = taken
+            with self._lock:
+                self._used[account] -= 1
             try:
                 self._stream.write(text)
                 self._stream.flush()
             except (OSError, ValueError):  # no reader, no room on the disk, closed
-                self._lost += 1
+                with self._lock:
+                    self._lost += 1
                 continue
-            if self._lost:
+            with self._lock:
                 lost, self._lost = self._lost, 0
-                log.error("%d lines of this log were lost: its reader was away", lost)
+            if lost:
+                log.error(
+                    "%d lines of this log were lost: its reader did not keep up", lost
+                )

@@ -7,12 +7,18 @@ import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
+from runner.adapters.in_flight_file import read_in_flight
 from runner.logs import set_up
 from runner.ports import Clock
 from runner.settings import RunnerSettings
 from runner.supervisor.output import Printer, labelled
 from runner.supervisor.policy import Bounds
-from runner.supervisor.seat import Seat, sign_of_life_file, worker_command
+from runner.supervisor.seat import (
+    Seat,
+    in_flight_file,
+    sign_of_life_file,
+    worker_command,
+)
 from runner.supervisor.signals import on_stop_signals
 from runner.supervisor.supervisor import Supervisor
 
@@ -40,7 +46,7 @@ def supervise(
     Returns:
         The exit code.
     """
-    printer = Printer(sys.stderr)
+    printer = Printer(sys.stderr, accounts=len(accounts))
     set_up(settings.log_format, verbose=verbose, stream=printer)
     mark, folder = uuid.uuid4().hex[:12], Path(settings.state_dir)
 
@@ -54,13 +60,15 @@ def supervise(
             return None
 
     def print_line(account: str, line: bytes) -> None:
-        printer.write(labelled(line, account, settings.log_format) + "\n")
+        text = labelled(line, account, settings.log_format)
+        printer.write(f"{text}\n", account)
 
     supervisor = Supervisor(
         accounts,
         command=command,
         clock=clock,
         sign_of_life=look,
+        in_flight=lambda account: read_in_flight(in_flight_file(folder, account)),
         on_line=print_line,
         bounds=Bounds(
             frozen_after=settings.frozen_after,

@@ -20,6 +20,7 @@ from runner.supervisor.policy import (
     exit_code_of_all,
 )
 from runner.supervisor.process import WorkerProcess
+from runner.supervisor.seat import unseal
 
 log = logging.getLogger("mt5runner.supervisor")
 
@@ -37,7 +38,7 @@ class Worker:
         pulse: What is known of its life.
         due_at: Monotonic seconds of the next start.
         crashes: Crashes in a row.
-        code: Exit code with which it ended for good; None while it is wanted.
+        code: With which it ended for good; None while it is wanted.
     """
 
     account: str
@@ -45,7 +46,7 @@ class Worker:
     pulse: Pulse = Pulse(0.0)  # noqa: RUF009 - frozen
     due_at: float = float("-inf")
     crashes: int = 0
-    code: int | None = None
+    code: ExitCode | None = None
 
 
 class Supervisor:
@@ -57,6 +58,8 @@ class Supervisor:
         clock: Time and waiting.
         sign_of_life: Returns a number that changes while the worker of an account
             is at work; None before the first.
+        in_flight: Returns name and call of the author's code that the worker of an
+            account is in, or was in when it ended; None for none.
         on_line: Takes an account and a line that its worker printed.
         bounds: How long it waits for a worker.
     """
@@ -68,12 +71,14 @@ class Supervisor:
         command: Callable[[str], Sequence[str]],
         clock: Clock,
         sign_of_life: Callable[[str], float | None],
+        in_flight: Callable[[str], tuple[str, str] | None] = lambda _: None,
         on_line: Callable[[str, bytes], None],
         bounds: Bounds,
     ) -> None:
         self._command = command
         self._clock = clock
         self._sign_of_life = sign_of_life
+        self._in_flight = in_flight
         self._on_line = on_line
         self._bounds = bounds
         self._stopping = False
@@ -101,8 +106,10 @@ class Supervisor:
             # behind unwatched.
             for worker in self._running():
                 log.critical("%s: killed", worker.account)
-                worker.code = self._kill(worker)
-        return exit_code_of_all(one.code or 0 for one in self.workers)
+                self._kill(worker)
+                worker.code = ExitCode.CRASHED
+        codes = (one.code for one in self.workers)
+        return exit_code_of_all(code for code in codes if code is not None)
 
     def _running(self) -> list[Worker]:
         return [one for one in self.workers if one.process is not None]
@@ -119,28 +126,41 @@ class Supervisor:
             if silent is None:
                 return
             log.critical(
-                "%s: FROZEN: no sign of life for %.0f s; killed",
+                "%s: FROZEN: no sign of life for %.0f s%s; killed",
                 worker.account,
                 silent,
+                self._inside(worker),
             )
             self._kill(worker)
-            self._count_crash(worker, now, "it was frozen")
+            self._count_crash(worker, now, f"it was frozen{self._inside(worker)}")
             return
         self._let_go(worker)
-        if code not in FINAL:
-            self._count_crash(worker, now, f"it died with exit code {code}")
+        said = unseal(code)
+        if said is None:
+            where = self._inside(worker)
+            self._count_crash(worker, now, f"it died with exit code {code}{where}")
             return
-        worker.code = code
-        level = logging.INFO if code == ExitCode.DONE else logging.CRITICAL
+        if said not in FINAL:
+            self._count_crash(worker, now, f"it ended with exit code {said}")
+            return
+        worker.code = said
+        level = logging.INFO if said is ExitCode.DONE else logging.CRITICAL
         others = sum(one.code is None for one in self.workers)
         log.log(
             level,
             "%s: ended for good with exit code %d (%s); accounts that go on: %d",
             worker.account,
-            code,
-            ExitCode(code).name,
+            said,
+            said.name,
             others,
         )
+
+    def _inside(self, worker: Worker) -> str:
+        """Say in whose code a worker is, or was; nothing if it is in nobody's."""
+        # Before its first sign of life it has not made its predecessor's mark its own.
+        is_own = worker.pulse.changed_at is not None
+        found = self._in_flight(worker.account) if is_own else None
+        return "" if found is None else f" inside {found[1]} of {found[0]}"
 
     def _start(self, worker: Worker, now: float) -> None:
         account = worker.account
@@ -159,10 +179,10 @@ class Supervisor:
             worker.crashes + 1,
         )
 
-    def _kill(self, worker: Worker) -> int | None:
-        code = None if worker.process is None else worker.process.kill()
+    def _kill(self, worker: Worker) -> None:
+        if worker.process is not None:
+            worker.process.kill()
         self._let_go(worker)
-        return code
 
     def _let_go(self, worker: Worker) -> None:
         """Forget a process that has ended, once its last lines are in the log."""
@@ -211,11 +231,14 @@ class Supervisor:
             for worker in self._running():
                 seconds = self._bounds.stop_within
                 log.critical("%s: no stop in %.0f s; killed", worker.account, seconds)
-                worker.code = self._kill(worker)
+                self._kill(worker)
+                worker.code = ExitCode.CRASHED
 
     def _look_whether_stopped(self, worker: Worker) -> None:
         code = None if worker.process is None else worker.process.poll()
         if code is not None:
-            worker.code = code
+            said = unseal(code)
+            worker.code = ExitCode.CRASHED if said is None else said
             self._let_go(worker)
-            log.info("%s: stopped, exit code %d", worker.account, code)
+            told = code if said is None else said
+            log.info("%s: stopped, exit code %d", worker.account, told)

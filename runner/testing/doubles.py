@@ -116,7 +116,7 @@ class FakeContext:
 
     def bars(self, symbol: str) -> BarSeries:
         """Return the closed bars; KeyError if none was added."""
-        return self._series[symbol]
+        return self._series[symbol].read_only()
 
     def tick(self, symbol: str) -> Tick | None:
         """Return the latest quote, or None."""

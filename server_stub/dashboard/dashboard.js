@@ -130,6 +130,16 @@ function newsNotes(account) {
   return line ? [`news: ${line}`] : [];
 }
 
+// Strategies and plugins that fail now; the text is the bot's own.
+function failingNotes(account) {
+  try {
+    const failing = JSON.parse(account.heartbeat.failing || "{}") || {};
+    return Object.entries(failing).map(([name, error]) => `failing: ${name}: ${error}`);
+  } catch {
+    return [];
+  }
+}
+
 // One event of the server's calendar and of a bot's own source has one key.
 function eventKey(event) {
   return `${Date.parse(event.at)} ${String(event.currency).toUpperCase()} ${event.title}`;
@@ -206,7 +216,7 @@ function accountRows(account) {
   );
   last.append(button);
   const rows = [row];
-  const lines = [...account.config_errors, ...newsNotes(account)];
+  const lines = [...account.config_errors, ...failingNotes(account), ...newsNotes(account)];
   if (beat.dd_blocked === "true") lines.push(`drawdown: ${beat.dd_block_reason}`);
   if (lines.length) {
     const more = document.createElement("tr");

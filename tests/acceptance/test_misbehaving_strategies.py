@@ -65,35 +65,45 @@ class Flooder(Strategy):
 
 
 @pytest.fixture
-def stage(bench, redis_url, helpers):
-    """Starts a server whose strategy 2 is of that class, and a runner."""
+def seeded(bench, helpers):
+    """Writes the strategies; makes a seed whose strategy 2 is of that class."""
     folder = bench.folder / "bots"
     folder.mkdir()
     (folder / "bots.py").write_text(STRATEGIES)
+
+    def make(name, **account):
+        seed = helpers.seed(**account)
+        seed["accounts"][0]["trade_config"]["enabled_symbols"] = ["EURUSD"]
+        seed["strategies"] = [
+            seed["strategies"][0]
+            | {
+                "id": number,
+                "bot_strategy_class": cls,
+                "allowed_symbols": ["EURUSD"],
+                "parameters_by_symbol": {"EURUSD": {}},
+            }
+            for number, cls in ((1, "Holder"), (2, name))
+        ]
+        return seed
+
+    return make
+
+
+@pytest.fixture
+def stage(bench, redis_url, helpers, seeded):
+    """Starts a server whose strategy 2 is of that class, and a runner."""
     feed = helpers.busy_market(bench.folder).split(",")[0]
 
-    def start(name, *flags, settings="", active=2, speed="60", serve=True):
-        if serve:
-            seed = helpers.seed(active_bot_id=active)
-            seed["accounts"][0]["trade_config"]["enabled_symbols"] = ["EURUSD"]
-            seed["strategies"] = [
-                seed["strategies"][0]
-                | {
-                    "id": number,
-                    "bot_strategy_class": cls,
-                    "allowed_symbols": ["EURUSD"],
-                    "parameters_by_symbol": {"EURUSD": {}},
-                }
-                for number, cls in ((1, "Holder"), (2, name))
-            ]
-            bench.serve("--redis-url", redis_url, seed=seed)
+    def start(name, *flags, settings="", active=2, speed="60"):
+        seed = seeded(name, active_bot_id=active)
+        bench.serve("--redis-url", redis_url, seed=seed)
         config = bench.folder / "runner.toml"
         config.write_text(settings)
         return bench.run(
             "--redis-url",
             redis_url,
             "--plugin-dir",
-            str(folder),
+            str(bench.folder / "bots"),
             "--config",
             str(config),
             "--feed",
@@ -108,9 +118,9 @@ def stage(bench, redis_url, helpers):
     return start
 
 
-def failing(control):
+def failing(control, account=ACCOUNT):
     """What the heartbeat says fails."""
-    return json.loads(control.hget(BEAT, "failing") or "{}")
+    return json.loads(control.hget(f"bot:heartbeat:{account}", "failing") or "{}")
 
 
 @pytest.mark.parametrize(
@@ -140,38 +150,69 @@ def test_another_strategys_exits_and_the_heartbeat_go_on(
     assert "PAUSED" != control.hget(BEAT, "bot_status")
     assert 0 == runner.stop(), runner.text
 
+    # What was broken off is in the journal: a replay decides the same, to the byte.
+    folders = ("--journal", "state/journal", "--plugin-dir", "bots")
+    replay = bench.start("-m", "runner", "replay", *folders)
+    assert 0 == replay.wait(), replay.text
+    assert "the run ended: SIGTERM" in replay.text
+
 
 @pytest.mark.skipif(sys.platform == "win32", reason="another C library")
-def test_a_runner_that_froze_starts_with_that_strategy_paused(
-    stage, bench, control, helpers
+@pytest.mark.timeout(180)
+def test_a_freeze_in_c_costs_its_own_account_a_restart(
+    seeded, bench, redis_url, control, helpers
 ):
-    """Nothing inside can end a call in C: what was in flight is known to the next."""
+    """Nothing inside can end it: the supervisor does, and the next start knows why."""
     lure = bench.folder / "freeze"
     lure.touch()
-    mark = bench.folder / "state" / f"{ACCOUNT}.in-flight"
-    runner = stage("Freezer", speed="10")
-    helpers.wait_until(
-        lambda: (
-            mark.is_file() and mark.read_bytes().startswith(b"Freezer-2\ton_bar EURUSD")
-        ),
-        "the call in flight",
-    )
-    beat = control.hget(BEAT, "timestamp")
-    runner.kill()  # as a supervisor does when the sign of life is old
+    seed = seeded("Freezer")
+    (account,) = seed["accounts"]
+    accounts = {"101": 1, "102": 2}
+    seed["accounts"] = [
+        account | {"mt5_account_id": one, "api_key": f"key-{one}", "active_bot_id": bot}
+        for one, bot in accounts.items()
+    ]
+    bench.serve("--redis-url", redis_url, seed=seed)
+    feed = helpers.busy_market(bench.folder).split(",")[0]
+    lines = [
+        f'api_url = "{bench.address}"',
+        f'redis_url = "{redis_url}"',
+        f"state_dir = '{bench.folder / 'state'}'",
+        f"feed = '{feed}'",
+        f"plugin_dirs = ['{bench.folder / 'bots'}']",
+        "speed = 60",
+        "heartbeat_interval = 1",
+        "frozen_after = 8",
+        *(f"[account.{one}]" for one in accounts),
+    ]
+    file = bench.folder / "fleet.toml"
+    file.write_text("\n".join(lines) + "\n")
+    keys = {f"MT5RUNNER_API_KEY_{one}": f"key-{one}" for one in accounts}
+    supervisor = bench.start("-m", "runner", "start", "--config", str(file), **keys)
+    inside = "inside on_bar EURUSD of Freezer-2"
+    supervisor.wait_for(f"8 s {inside}; killed")
     lure.unlink()
-    control.delete(f"bot:lease:{ACCOUNT}")
+    managed = supervisor.text.count("MANAGED")
+    frozen = control.hget("bot:heartbeat:102", "pid")
+    other = control.hget("bot:heartbeat:101", "pid")
+    supervisor.wait_for(f"102: it was frozen {inside}; 1 in a row, again in 1 s")
 
-    again = stage("Freezer", speed="10", serve=False)
-    again.wait_for("the last start ended inside on_bar EURUSD of Freezer-2, as if froz")
-    helpers.wait_until(lambda: "Freezer-2" in failing(control), "it is named")
-    told = failing(control)["Freezer-2"]
-    helpers.wait_until(
-        lambda: control.hget(BEAT, "failing") == "{}", "a good bar ends that"
+    supervisor.wait_for(
+        "the last start ended inside on_bar EURUSD of Freezer-2, as if frozen (1 in a"
     )
-    assert beat != control.hget(BEAT, "timestamp")
-    assert "the runner froze in it" in told
-    assert "paused until" in told
-    assert 0 == again.stop(), again.text
+    supervisor.wait_for(
+        "Freezer-2 failed in on_bar EURUSD: TimeoutError: the runner froze in it"
+    )
+    supervisor.wait_for("Freezer-2 is paused until")
+    supervisor.wait_for("Freezer-2 works in on_bar EURUSD again")
+    helpers.wait_until(
+        lambda: failing(control, "102") == {}, "a heartbeat that names nobody"
+    )
+    assert frozen != control.hget("bot:heartbeat:102", "pid")
+    assert other == control.hget("bot:heartbeat:101", "pid")
+    assert supervisor.text.count("MANAGED") > managed
+    assert "101: FROZEN" not in supervisor.text
+    assert 0 == supervisor.stop(within=60), supervisor.text
 
 
 @pytest.mark.skipif(sys.platform not in {"linux", "win32"}, reason="nobody tells")

@@ -280,7 +280,8 @@ def test_the_page_shows_what_news_is_coming_and_what_it_stops(
     with redis.Redis.from_url(redis_url) as client:
 
         def beat(news: str) -> None:
-            fields = {"bot_status": "ACTIVE", "news": news}
+            failing = '{"Bot-2": "on_bar EURUSD: <b>KeyError"}'
+            fields = {"bot_status": "ACTIVE", "news": news, "failing": failing}
             client.hset("bot:heartbeat:123456", mapping=fields)
 
         def told(text: str) -> None:
@@ -301,6 +302,7 @@ def test_the_page_shows_what_news_is_coming_and_what_it_stops(
         told("UNKNOWN")
         told("entries stop")
         told("news: file: the calendar reaches from")
+        told("failing: Bot-2: on_bar EURUSD: <b>KeyError")
         beat('{"state": "BLOCKED", "windows": [null, {"events": [null, {}]}, 3]}')
         told("BLOCKED until ?")
         connected = page.run("document.querySelector('#state').textContent")

@@ -34,6 +34,7 @@ from runner import (
 from runner.core.identity import magic_number
 from runner.host.manager import PluginHost
 from runner.host.records import BUILT_IN, PluginError, StrategyRecord
+from runner.host.watch import Watch
 from runner.link import (
     CommandSeen,
     ServerSeen,
@@ -341,6 +342,7 @@ class World:
         }
         self.plugins: dict[str, object] = {"basics": Basics()}
         self.player: Player | None = None
+        self.watch: Watch | None = None
         self.resident: Callable[[], int | None] = lambda: None
         self.starts = 0
         self.make()
@@ -348,7 +350,7 @@ class World:
     def make(self, **changes: Any) -> None:
         """Make everything that a start of the runner makes anew."""
         self.starts += 1
-        self.link, self.host = ScriptedLink(self.clock), PluginHost()
+        self.link, self.host = ScriptedLink(self.clock), PluginHost(self.watch)
         for name, plugin in self.plugins.items():
             self.host.attach(name, plugin, BUILT_IN)
         link: Any = self.link

@@ -125,6 +125,10 @@ def test_accounts_without_a_section_have_what_holds_for_all(write):
         ("[account]\n1 = 5\n", "settings.account.1: expected a table"),
         ('account = "1"\n', "settings.account: expected a table for each account"),
         ("frozen_after = 1\n[account.1]\n", "settings.frozen_after: must be >= 5"),
+        (
+            "frozen_after = 5\n[account.1]\nstrategy_time_limit = 2.6\n",
+            "strategy_time_limit: must be at most half of frozen_after, which is 5, ",
+        ),
     ],
 )
 def test_what_cannot_be_used_is_named_with_its_place_in_the_file(text, message, write):

@@ -54,8 +54,28 @@ def test_columns_cannot_be_written_to():
     series = BarSeries("EURUSD", Timeframe.H1, 3)
     series.append(bar(1))
 
-    with pytest.raises(ValueError, match="read-only"):
-        series.high[0] = np.nan
+    for column in (series.open, series.high, series.low, series.close):
+        with pytest.raises(ValueError, match="read-only"):
+            column[0] = np.nan
+    for counts in (series.tick_volume, series.spread):
+        with pytest.raises(ValueError, match="read-only"):
+            counts[0] = 7
+
+
+def test_who_only_reads_sees_what_is_added_and_adds_nothing():
+    """A bar that a strategy slipped in would stop the loop at the next one."""
+    series = BarSeries("EURUSD", Timeframe.H1, 3)
+    shown = series.read_only()
+    series.append(bar(1))
+
+    with pytest.raises(TypeError, match="EURUSD: these bars are everybody's"):
+        shown.append(bar(2))
+    with pytest.raises(TypeError, match="everybody's"):
+        shown.extend([bar(2)])
+    series.extend([bar(2), bar(3), bar(4)])
+
+    assert [2.0, 3.0, 4.0] == shown.tick_volume.tolist()
+    assert 3 == len(shown) == shown.capacity
 
 
 def test_a_frame_is_a_copy_with_times_as_index():

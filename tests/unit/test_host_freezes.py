@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from runner.adapters.in_flight_file import InFlightFile
-from runner.app.watching import in_flight_file, take_over
+from runner.app.watching import take_over
 from runner.core.failures import HealthState
 from runner.host.freezes import Freeze, Freezes
 from runner.host.watch import Watch
+from runner.supervisor import in_flight_file
 
 
 def left_in(path: Path) -> tuple[str, str] | None:

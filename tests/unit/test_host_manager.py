@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -186,6 +187,20 @@ def test_a_guard_that_fails_to_demand_is_told_from_one_that_demands_nothing(
     expected = {"broken": None, "keen": (CLOSE_ONE, CLOSE_ONE), "content": ()}
     assert expected == demands
     assert ["broken"] == list(host.failures)
+
+
+@pytest.mark.parametrize(
+    ("hook", "one"), [("demand_exits", CLOSE_ONE), ("choose_calendar", CPI)]
+)
+def test_an_answer_without_an_end_is_a_failure(
+    hook: str, one: object, hook_arguments: Arguments
+) -> None:
+    """No memory would hold it, and nothing of the author's runs meanwhile."""
+    host = _host(("endless", Recorder({hook: itertools.repeat(one)})))
+
+    _call(host, hook, hook_arguments)
+
+    assert "ValueError: expected at most 10000, got more" in host.failures["endless"]
 
 
 def test_hook_choose_volume(hook_arguments: Arguments) -> None:
@@ -570,7 +585,8 @@ def test_failures_in_a_row_are_counted_and_cleared_by_a_success(
     after_another_hook = dict(host.failures)
     host.on_started(**hook_arguments["on_started"])
 
-    assert {"plugin": "on_started: ValueError: no (3 in a row)"} == failing
+    row = "3 in a row, last at 2026-03-04T09:30:00Z"
+    assert {"plugin": f"on_started: ValueError: no ({row})"} == failing
     assert failing == after_another_hook
     assert {} == host.failures
     assert 2 == len(caplog.records)

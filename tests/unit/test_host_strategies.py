@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -194,6 +195,13 @@ def test_none_one_and_several_intents_become_a_list(
     assert HealthState.RUNNING is hosted.health.state
 
 
+class Tricky(OrderIntent):
+    """An author's code in it would run when the order is carried out."""
+
+    def __init__(self, intent: OrderIntent) -> None:
+        super().__init__(**attrs.asdict(intent))
+
+
 FOREIGN = OrderIntent(
     strategy="Other", strategy_id=4, symbol="EURUSD", action=Action.CLOSE
 )
@@ -241,6 +249,14 @@ FOREIGN = OrderIntent(
             lambda s, given: (_raise(ValueError("late")) for _ in "x"),
             "ValueError: late",
         ),
+        (
+            lambda s, given: itertools.repeat(s.close("EURUSD")),
+            "ValueError: expected at most 1000 intents, got more",
+        ),
+        (
+            lambda s, given: Tricky(s.close("EURUSD")),
+            "TypeError: expected OrderIntent, several, or None; got Tricky(",
+        ),
     ],
 )
 def test_what_it_raises_or_returns_wrongly_is_its_own_failure(
@@ -285,7 +301,8 @@ def test_a_failing_strategy_is_paused_retried_and_disabled(
 
     assert [NOW + timedelta(seconds=s) for s in (0, 30, 90)] == calls
     assert HealthState.DISABLED is hosted.health.state
-    assert {"Bot-4": "on_bar EURUSD: ValueError: no (3 in a row); disabled"} == (
+    row = "3 in a row, last at 2026-03-04T10:01:30Z"
+    assert {"Bot-4": f"on_bar EURUSD: ValueError: no ({row}); disabled"} == (
         host.failures
     )
     assert [
@@ -407,7 +424,10 @@ def test_a_start_that_fails_is_tried_again_when_due() -> None:
     assert (
         HealthState.PAUSED,
         {},
-        {"Late-4": "on_start: OSError: not yet; paused until 2026-03-04T10:00:30Z"},
+        {
+            "Late-4": "on_start: OSError: not yet (at 2026-03-04T10:00:00Z); "
+            "paused until 2026-03-04T10:00:30Z"
+        },
     ) == after_failure
     assert 2 == len(made)
     assert made[0] is not made[1]
@@ -452,6 +472,110 @@ def test_a_stop_that_fails_still_takes_it_off_the_host(
 
     assert {} == host.plugins
     assert "ValueError: never" in caplog.text
+
+
+# -- broken off ------------------------------------------------------------------------
+class Slow(Scripted):
+    """Its time is over on every bar until it is the third instance; a guard as well."""
+
+    watch: ClassVar[Watch]
+    log_of: ClassVar[list[str]]
+    slow_until: ClassVar[int]
+    starts: ClassVar[int]
+
+    def __init__(self, context: Any) -> None:
+        super().__init__(context)
+        self.log_of.append("made")
+        self.number = self.log_of.count("made")
+
+    def on_start(self) -> None:
+        """Start, so many times."""
+        if self.number > self.starts:
+            raise OSError("no more")
+
+    def on_bar(self, bar: Bar) -> Intents:
+        """Buy, too late."""
+        self.log_of.append(f"bar {self.number}")
+        if self.number < self.slow_until:
+            self.watch.break_off("took too long")
+        return self.buy("EURUSD")
+
+    def on_stop(self) -> None:
+        """Say goodbye."""
+        self.log_of.append(f"stop {self.number}")
+
+    @hookimpl
+    def check_trading(self, config: TradeConfig) -> Deny | None:
+        return Deny("CAREFUL", str(self.number))
+
+
+@pytest.fixture
+def slow() -> Iterator[tuple[HostedStrategy, PluginHost, list[str]]]:
+    """Such a strategy, its host, and what it did."""
+    watch = Watch()
+    Slow.watch, Slow.log_of, Slow.slow_until, Slow.starts = watch, [], 3, 100
+    host = PluginHost(watch)
+    yield _hosted(Slow, host), host, Slow.log_of
+    del Slow.watch, Slow.log_of, Slow.slow_until, Slow.starts
+
+
+def test_a_strategy_that_was_broken_off_is_made_anew(
+    slow: tuple[HostedStrategy, PluginHost, list[str]],
+    hook_arguments: dict[str, dict[str, Any]],
+) -> None:
+    """It may have stopped between any two steps; what it guards stays guarded."""
+    hosted, host, did = slow
+    now, denials, failing, intents = NOW, [], [], []
+    for _ in range(4):
+        intents += hosted.on_bar(BAR, now)
+        denials += host.check_trading(**hook_arguments["check_trading"])
+        failing.append(host.failures.get("Slow-4", ""))
+        now += timedelta(minutes=5)
+    hosted.stop(now)
+
+    assert ["made", "bar 1", "made", "bar 2", "made", "bar 3", "bar 3", "stop 3"] == did
+    assert ["1", "2", "3", "3"] == [denial.deny.detail for denial in denials]
+    assert 2 == len(intents)
+    said = "on_bar EURUSD: runner.host.containment.OvertimeError: took too long"
+    row = "2 in a row, last at 2026-03-04T10:05:00Z"
+    assert [
+        f"{said} (at 2026-03-04T10:00:00Z); paused until 2026-03-04T10:00:30Z",
+        f"{said} ({row}); paused until 2026-03-04T10:06:00Z",
+        "",
+        "",
+    ] == failing
+
+
+def test_one_that_cannot_start_again_still_guards(
+    slow: tuple[HostedStrategy, PluginHost, list[str]],
+    hook_arguments: dict[str, dict[str, Any]],
+) -> None:
+    """Nobody may enter because a guard was broken off."""
+    hosted, host, _ = slow
+    Slow.starts = 1
+    hosted.on_bar(BAR, NOW)
+    hosted.on_bar(BAR, NOW + timedelta(minutes=5))
+
+    denials = host.check_trading(**hook_arguments["check_trading"])
+
+    assert "on_start: OSError: no more" in str(host.failures)
+    assert ["2"] == [denial.deny.detail for denial in denials]
+
+
+def test_a_strategy_that_is_broken_off_again_and_again_is_disabled(
+    slow: tuple[HostedStrategy, PluginHost, list[str]],
+) -> None:
+    """A new instance is no new chance: five failures in a row are five."""
+    hosted, host, did = slow
+    Slow.slow_until = 100
+    now = NOW
+    for _ in range(60):
+        hosted.on_bar(BAR, now)
+        now += timedelta(minutes=1)
+
+    assert 5 == did.count("made") == len([one for one in did if "bar" in one])
+    assert "5 in a row" in host.failures["Slow-4"]
+    assert host.failures["Slow-4"].endswith("; disabled")
 
 
 # -- as a plugin -----------------------------------------------------------------------

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import itertools
+import logging
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -69,6 +74,40 @@ def _generates() -> list[int]:
     return [1 for _ in iter(int, 1)]
 
 
+@contextmanager
+def _log() -> Iterator[logging.Logger]:
+    log = logging.getLogger("mt5runner.test_host_watch")
+    handler = logging.FileHandler(os.devnull)
+    log.addHandler(handler)
+    log.propagate = False
+    try:
+        yield log
+    finally:
+        log.removeHandler(handler)
+        handler.close()
+        log.propagate = True
+
+
+def _logs() -> None:
+    with _log() as log:
+        while True:
+            log.error("and on")
+
+
+def _logs_from_c() -> None:
+    with _log() as log:
+        any(map(log.error, itertools.repeat("and on")))
+
+
+class _ShyError(Exception):
+    def __str__(self) -> str:
+        return _spin()
+
+
+def _raises_what_never_says_it() -> None:
+    raise _ShyError
+
+
 @pytest.mark.parametrize(
     "interrupt",
     [interrupt_by_flag, pytest.param(interrupt_by_kill, marks=POSIX)],
@@ -81,6 +120,9 @@ def _generates() -> list[int]:
         _spins_while_it_cleans_up,
         _spins_and_forgives_exceptions,
         _generates,
+        _logs,
+        _logs_from_c,
+        _raises_what_never_says_it,
     ],
 )
 def test_an_endless_call_is_broken_off(
@@ -96,6 +138,17 @@ def test_an_endless_call_is_broken_off(
     assert time.monotonic() - began < LONG / 2
 
 
+def test_the_report_says_in_which_line_it_was_broken_off() -> None:
+    """An author looks for the loop there."""
+    with _watching() as watch:
+        answer = watch.attempt("bot", "on_bar", _spins_and_forgives_exceptions)
+
+    assert isinstance(answer, Raised)
+    assert ["_spins_and_forgives_exceptions", "_spin"] == [
+        frame.name for frame in answer.frames()
+    ]
+
+
 @POSIX
 @pytest.mark.parametrize("wait", [lambda: time.sleep(LONG), _waits_for_a_lock])
 def test_on_posix_a_sleep_and_a_wait_are_broken_off_too(
@@ -108,6 +161,61 @@ def test_on_posix_a_sleep_and_a_wait_are_broken_off_too(
 
     assert isinstance(answer, Raised)
     assert time.monotonic() - began < LONG / 2
+
+
+def test_who_traces_this_process_goes_on_after_a_call_that_was_broken_off() -> None:
+    """Coverage and debuggers are put aside for the end of an overdue call alone."""
+    before = sys.gettrace()
+    with _watching() as watch:
+        watch.attempt("bot", "on_bar", _logs)
+
+    assert before is sys.gettrace()
+
+
+def _turns_it_into_its_own() -> str:
+    try:
+        return _spin()
+    except BaseException:  # noqa: BLE001 - what an author may write
+        raise ValueError("of its own") from None
+
+
+def test_what_becomes_of_the_interruption_is_not_the_authors_to_say() -> None:
+    """An error made of it depends on the instant, and could not be replayed."""
+    with _watching() as watch:
+        answer = watch.attempt("bot", "on_bar", _turns_it_into_its_own)
+
+    assert "took longer than 0.1 s" in str(answer)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [asyncio.CancelledError(), GeneratorExit(), type("Odd", (BaseException,), {})()],
+)
+def test_what_libraries_derive_from_base_exception_is_contained(
+    error: BaseException,
+) -> None:
+    """Such as the end of a task in a strategy that uses asyncio."""
+
+    def call() -> None:
+        raise error
+
+    answer = Watch().attempt("bot", "on_bar", call)
+
+    assert isinstance(answer, Raised)
+    assert error is answer.error
+
+
+def test_the_users_second_ctrl_c_goes_through() -> None:
+    """Nobody's call may keep it."""
+
+    def call() -> None:
+        raise KeyboardInterrupt
+
+    watch = Watch()
+    with pytest.raises(KeyboardInterrupt):
+        watch.attempt("bot", "on_bar", call)
+
+    assert "done" == watch.attempt("bot", "on_bar", lambda: "done")
 
 
 def test_a_call_that_returns_too_late_has_failed() -> None:
@@ -169,6 +277,37 @@ def test_the_runners_own_work_is_finished_first() -> None:
         answer = watch.attempt("guard", "on_account", hook)
 
     assert ["written"] == done
+    assert isinstance(answer, Raised)
+
+
+def test_work_for_an_overdue_call_is_the_last_that_is_begun() -> None:
+    """Also where every signal meets the runner's code and none the author's."""
+    asked: list[int] = []
+    works: list[str] = []
+    number = getattr(signal, "SIGUSR1", signal.SIGABRT)
+    own: dict[str, Any] = {
+        "__name__": "runner.made",
+        "asked": asked,
+        "works": works,
+        "strike": partial(signal.raise_signal, number),
+    }
+    exec(
+        "def work():\n"
+        "    while not asked:\n"
+        "        pass\n"
+        "    strike()\n"
+        "    works.append('done')\n",
+        own,
+    )
+
+    def loop() -> None:
+        for _ in range(1000):
+            own["work"]()
+
+    with _watching(asked.append) as watch:
+        answer = watch.attempt("bot", "on_bar", loop)
+
+    assert ["done"] == works
     assert isinstance(answer, Raised)
 
 

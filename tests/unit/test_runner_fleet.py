@@ -46,6 +46,16 @@ def test_an_account_has_its_figures_and_below_them_its_reasons():
     assert "    config: $.lot_size: must be > 0, got -1" == lines[3]
 
 
+def test_what_fails_is_named_with_its_call_its_error_and_its_time():
+    """As the bot says it; what is no such object says nothing."""
+    told = "on_bar EURUSD: OvertimeError (at 2026-03-04T12:00:00Z); disabled"
+    some = render([_account(BEAT | {"failing": json.dumps({"Bot-2": told})})], NOW)
+    none = [render([_account(BEAT | {"failing": x})], NOW) for x in ("{}", "[1]", "{")]
+
+    assert f"    failing: Bot-2: {told}" in some.splitlines()
+    assert not any("failing" in text for text in none)
+
+
 def test_foreign_positions_stand_beside_the_count():
     """Positions that the bot did not open are told apart; none is not worth a word."""
     some = render([_account(BEAT | {"foreign_positions": "1"})], NOW)

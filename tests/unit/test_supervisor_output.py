@@ -81,7 +81,34 @@ def test_a_reader_that_does_not_keep_up_holds_up_nobody_and_losses_are_told(capl
     printer.close(60)
 
     assert "0\n1\n2\n3\n" == stream.getvalue()
-    assert ["5 lines of this log were lost: its reader was away"] == caplog.messages
+    assert [
+        "5 lines of this log were lost: its reader did not keep up"
+    ] == caplog.messages
+
+
+def test_a_worker_that_prints_without_end_takes_nobody_s_lines_away(caplog):
+    """Least of all those in which the supervisor says what is wrong."""
+    stream = Stuck()
+    printer = Printer(stream, most=9, accounts=2)
+    printer.write("0\n", "101")
+    assert stream.asked.wait(60)
+    for number in range(100):
+        printer.write(f"flood {number}\n", "101")
+    for number in range(3):
+        printer.write(f"102 trades {number}\n", "102")
+        printer.write(f"FROZEN {number}\n")
+
+    stream.open.set()
+    printer.close(60)
+
+    lines = stream.getvalue().splitlines()
+    assert ["flood 0", "flood 1", "flood 2"] == [one for one in lines if "flood" in one]
+    assert 3 == sum("trades" in one for one in lines)
+    assert 3 == sum("FROZEN" in one for one in lines)
+    assert ["97 lines of this log were lost: its reader did not keep up"] == (
+        caplog.messages
+    )
+    assert not +printer._used  # its part is free again
 
 
 def test_a_stream_that_is_closed_ends_nothing(caplog):

@@ -15,6 +15,7 @@ from runner.supervisor.policy import (
     delay_after,
     exit_code_of_all,
 )
+from runner.supervisor.seat import seal, unseal
 
 BOUNDS = Bounds(frozen_after=10.0, start_within=30.0)
 
@@ -72,13 +73,33 @@ def test_only_codes_that_would_repeat_themselves_are_final():
     ("codes", "expected"),
     [
         ([], ExitCode.DONE),
-        ([0, 0], ExitCode.DONE),
-        ([0, 3, 2], ExitCode.PLUGIN),
-        ([0, -9], ExitCode.CRASHED),  # killed, as POSIX tells it
-        ([0xC0000005], ExitCode.CRASHED),  # an access violation, as Windows does
-        ([77, 4], ExitCode.UNREACHABLE),
+        ([ExitCode.DONE, ExitCode.DONE], ExitCode.DONE),
+        ([ExitCode.DONE, ExitCode.PLUGIN, ExitCode.USAGE], ExitCode.PLUGIN),
+        ([ExitCode.DONE, ExitCode.CRASHED], ExitCode.CRASHED),
     ],
 )
 def test_the_code_of_all_is_the_highest(codes, expected):
     """And one that a service manager can read."""
     assert expected == exit_code_of_all(codes)
+
+
+@pytest.mark.parametrize("code", list(ExitCode))
+def test_what_a_worker_says_is_read_back(code):
+    """Each code of the runner's, as far as a process can end with it on POSIX."""
+    if code is not ExitCode.INTERRUPTED:  # never said: nobody is left to say it
+        assert seal(code) < 256
+    assert code is unseal(seal(code))
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        *ExitCode,  # a strategy that calls os._exit, argparse, an abort on Windows
+        -9,  # killed, as POSIX tells it
+        0xC0000005,  # an access violation, as Windows does
+        255,
+    ],
+)
+def test_a_code_that_the_runner_did_not_say_is_no_wish_of_its(code):
+    """Such an account is started again, whatever the number."""
+    assert unseal(code) is None

@@ -16,12 +16,17 @@ import pytest
 
 from runner.adapters.system_clock import SystemClock
 from runner.exit_codes import ExitCode
-from runner.supervisor import Seat, worker_command
+from runner.supervisor import Seat, seal, worker_command
 from runner.supervisor.policy import Bounds
 from runner.supervisor.supervisor import Supervisor
 
 HEEDS_ITS_LIFELINE = "import sys; sys.stdin.readline(); print('bye', flush=True)"
 HEEDS_NOTHING = "import time; print('up', flush=True); time.sleep(600)"
+
+
+def says(code: int) -> str:
+    """Return how a program ends as the runner does that says *code*."""
+    return f"raise SystemExit({seal(code)})"
 
 
 class Run:
@@ -31,6 +36,7 @@ class Run:
         self,
         programs: dict[str, str | Callable[[], str]],
         sign_of_life: Callable[[str], float | None] | None = None,
+        in_flight: Callable[[str], tuple[str, str] | None] = lambda _: None,
         **bounds: float,
     ) -> None:
         self.started: list[str] = []
@@ -43,6 +49,7 @@ class Run:
             clock=SystemClock(),
             # A new number each time it is asked: never frozen.
             sign_of_life=sign_of_life or (lambda _: float(next(numbers))),
+            in_flight=in_flight,
             on_line=lambda account, line: self.lines.append((account, line.decode())),
             bounds=Bounds(**bounds),
         )
@@ -51,7 +58,7 @@ class Run:
         self.started.append(account)
         program = self._programs[account]
         code = program if isinstance(program, str) else program()
-        return [sys.executable, "-c", code]
+        return [sys.executable, "-c", f"{code}\n{says(0)}"]
 
     def until(self, condition: Callable[[], Any]) -> int:
         """Run until *condition*, then stop; return the exit code."""
@@ -93,9 +100,51 @@ def test_a_worker_that_dies_is_started_again_and_the_others_never_notice():
     assert {("a", "again\n"), ("b", "b\n")} == set(run.lines)
 
 
+@pytest.mark.parametrize("code", [0, 3])
+def test_a_worker_that_somebody_else_ended_is_started_again(code, caplog):
+    """A strategy that calls ``os._exit``, a library that aborts: nobody's wish."""
+    run = Run({"a": in_turn(f"import os; os._exit({code})", "")})
+
+    assert ExitCode.DONE == run.supervisor.run()
+    assert ["a", "a"] == run.started
+    assert f"a: it died with exit code {code}; 1 in a row, again in 1 s" in (
+        caplog.messages
+    )
+
+
+def test_it_is_said_in_whose_code_a_worker_froze_or_died(caplog):
+    """As far as the worker's own mark says it; one left by another is not believed."""
+    signs = {"freezes": itertools.chain([0.0], itertools.repeat(1.0))}
+    dies = "import time; time.sleep(1); exit(9)"
+    run = Run(
+        {
+            "freezes": in_turn(HEEDS_NOTHING, ""),
+            "dies": in_turn(dies, ""),
+            "dies early": in_turn(dies, ""),
+        },
+        sign_of_life=lambda account: (
+            time.monotonic()
+            if account == "dies"
+            else next(signs.get(account, iter([0])))
+        ),
+        in_flight=lambda account: (f"Bot of {account}", "on_bar EURUSD"),
+        frozen_after=2.0,
+        start_within=50.0,
+    )
+
+    assert ExitCode.DONE == run.supervisor.run()
+    inside = "inside on_bar EURUSD of Bot of"
+    told = caplog.messages
+    assert f"freezes: FROZEN: no sign of life for 2 s {inside} freezes; killed" in told
+    assert f"freezes: it was frozen {inside} freezes; 1 in a row, again in 1 s" in told
+    died = "it died with exit code 9"
+    assert f"dies: {died} {inside} dies; 1 in a row, again in 1 s" in told
+    assert f"dies early: {died}; 1 in a row, again in 1 s" in told
+
+
 def test_a_worker_that_could_not_load_its_plugins_is_not_started_again(caplog):
     """Codes that would only repeat themselves are final, said, and passed on."""
-    run = Run({"a": "import sys; sys.exit(3)", "b": "import sys; sys.exit(2)"})
+    run = Run({"a": says(3), "b": says(2)})
 
     assert ExitCode.PLUGIN == run.supervisor.run()
     assert ["a", "b"] == run.started
@@ -144,7 +193,9 @@ def test_a_frozen_worker_is_killed_and_started_again(caplog):
 
 def test_a_program_that_cannot_be_started_is_tried_again(caplog):
     """An operating system without room for a process is no end of the others."""
-    missing = iter([["/no/such/program"], [sys.executable, "-c", "print('here')"]])
+    missing = iter(
+        [["/no/such/program"], [sys.executable, "-c", f"print('here'); {says(0)}"]]
+    )
     run = Run({"a": "print('a')", "b": ""})
     run.supervisor._command = lambda account: (
         next(missing) if account == "b" else run._command(account)

@@ -101,12 +101,13 @@ class EquityTarget(Plugin):
         aim = target(self.settings)
         owner = f"{account.login}@{account.server}"
         before = self._record
-        self._is_reached = is_reached(account.equity, aim, before, owner)
+        equity = account.equity - account.credit  # which is the broker's money
+        self._is_reached = is_reached(equity, aim, before, owner)
         if self._is_reached and (
             before is None or (before["owner"], before["aim"]) != (owner, aim)
         ):
-            log.warning("the target is reached: equity %.2f", account.equity)
-            figures = {"equity": account.equity, "at": now.isoformat()}
+            log.warning("the target is reached: equity %.2f", equity)
+            figures = {"equity": equity, "at": now.isoformat()}
             self._record = {"owner": owner, "aim": aim} | figures
             self._is_on_disk = False
         if not self._is_on_disk:

@@ -10,6 +10,7 @@ import attrs
 
 from runner import (
     Account,
+    Action,
     OrderIntent,
     Plugin,
     PluginSettings,
@@ -53,12 +54,14 @@ def wanted_volume(
     symbol: SymbolSpec,
     config: TradeConfig,
     risk_percent: float,
+    spread: float = 0.0,
 ) -> float | Refused:
     """Return the size before the broker's grid and limits.
 
     Fixed is the server's ``lot_size``. Dynamic is the size that loses *risk_percent*
     of equity when the stop is hit, counted from the quote at which the order is sent;
-    commission, slippage and gaps come on top.
+    commission, slippage and gaps come on top. A stop that is nearer than the broker
+    takes one counts as far away as it will be moved.
 
     Args:
         intent: An opening intent.
@@ -66,6 +69,7 @@ def wanted_volume(
         symbol: The symbol's rules; tick value in account currency.
         config: Says whether sizing is dynamic, and the fixed size.
         risk_percent: Percent of equity to lose at the stop.
+        spread: Of the quote, as a price; 0.0 for a pending order.
 
     Returns:
         Lots, or why there is no answer.
@@ -75,9 +79,8 @@ def wanted_volume(
         return trade.lot_size
     if intent.stop_loss is None:
         return Refused("dynamic sizing needs a stop loss, the intent has none")
-    loss_per_lot = (
-        intent.stop_loss * symbol.point / symbol.tick_size * symbol.tick_value
-    )
+    distance = symbol.stop_distance(intent.stop_loss, spread)
+    loss_per_lot = distance / symbol.tick_size * symbol.tick_value
     if not (math.isfinite(loss_per_lot) and loss_per_lot > 0):
         return Refused(f"the loss of one lot at the stop is {loss_per_lot!r}")
     if not (math.isfinite(account.equity) and account.equity > 0):
@@ -132,8 +135,9 @@ class Sizing(Plugin):
         config: TradeConfig,
     ) -> float | None:
         """Return the size in lots, or None, which the runner takes for a denial."""
+        spread = tick.ask - tick.bid if intent.action is Action.OPEN else 0.0
         volume = wanted_volume(
-            intent, account, symbol, config, self.settings.risk_percent
+            intent, account, symbol, config, self.settings.risk_percent, spread
         )
         if not isinstance(volume, Refused):
             volume = tradable_volume(volume, symbol, self.settings.max_volume)

@@ -21,6 +21,19 @@ OTHER_TIMELINE = timedelta(days=8)
 _DEALS_REACH = timedelta(days=31)
 """How far back the deals go that are told after a start."""
 
+_DAY = timedelta(days=1)
+
+
+def day_end(day_start: datetime, reset: DailyReset) -> datetime:
+    """Return when the day that began at *day_start* ends.
+
+    That is at once if by *reset* no day begins then: the choice was changed meanwhile,
+    and a day that began at another time has another reference.
+    """
+    if reset.latest(day_start) != day_start:
+        return day_start
+    return reset.following(day_start)
+
 
 def first_marks(
     account: Account,
@@ -32,7 +45,8 @@ def first_marks(
     """Return the marks of an account that nothing is known about.
 
     The day's reference is what the account's deals say that the balance was at the
-    reset; the peaks count from now, but for what the server remembers.
+    reset; the peaks of balance are the highest of what the deals say and what the
+    server remembers. A peak of equity counts from now.
 
     Args:
         account: Its present reading.
@@ -44,6 +58,8 @@ def first_marks(
     day_start = reset.latest(now)
     day_balance = balance_at(account.balance, deals, day_start)
     day_equity = max(day_balance, account.equity)
+    peak_balance = highest_balance(account.balance, deals)
+    first = min((deal.time for deal in deals), default=day_start)
     return Marks(
         day_start=day_start,
         day_end=reset.following(now),
@@ -51,9 +67,13 @@ def first_marks(
         day_balance=day_balance,
         day_equity=day_equity,
         day_peak_equity=day_equity,
-        peak_balance=max(account.balance, server_peak or 0.0),
+        peak_balance=max(peak_balance, server_peak or 0.0),
         peak_equity=account.equity,
-        peak_day_balance=max(day_balance, account.balance),
+        peak_day_balance=max(
+            day_balance,
+            account.balance,
+            *_at_resets(account, first, day_start, reset, deals),
+        ),
         last_deal=max((deal.ticket for deal in deals), default=0),
     )
 
@@ -71,10 +91,11 @@ def advance(
     """Move the marks by one reading of the account.
 
     The day is rolled by the clock, never by a trade. The balance at the reset is what
-    the deals since then say that it was. The equity is the reading at the reset, or
-    the higher one of the last before and the first after it. If nobody looked before
-    it, equity cannot be told: the higher one of that balance and the equity now is
-    taken, so that the estimate errs towards the stricter floor.
+    the deals since then say that it was. The equity is the higher one of the last
+    reading before the reset and the first that is not: at the same instant swaps are
+    charged, and nobody knows on which side of them a firm looks. If nobody looked
+    before it, equity cannot be told: the higher one of that balance and the equity now
+    is taken, so that the estimate errs towards the stricter floor.
 
     Args:
         marks: Up to the reading before, shifted by what was paid in or out since.
@@ -82,7 +103,7 @@ def advance(
         now: The market's time, UTC-aware.
         reset: When days begin.
         before: The reading before, shifted likewise; None after a start.
-        deals: Every deal since the reset before, oldest first.
+        deals: Every deal of the day and of a day before now, oldest first.
         new: Of these, those since the reading before.
 
     Returns:
@@ -119,10 +140,13 @@ def _roll(
     balance, equity = balance_at(account.balance, deals, day_start), account.equity
     if before is None:
         equity = max(balance, equity)
-    elif now != day_start:
+    else:
         equity = max(equity, before.equity)
-        if not new:  # nothing says why it differs
+        if not new and now != day_start:  # nothing says why it differs
             balance = max(balance, before.balance)
+    peak = equity
+    if timedelta(0) <= marks.day_start - day_start <= _DAY:
+        peak = max(peak, marks.day_peak_equity)  # the same day, now from earlier on
     daily = marks.daily
     if daily is not None and now < marks.day_start:
         daily = attrs.evolve(daily, at=now)
@@ -135,26 +159,26 @@ def _roll(
         is_estimated=before is None,
         day_balance=balance,
         day_equity=equity,
-        day_peak_equity=equity,
+        day_peak_equity=peak,
         peak_day_balance=max(
             balance,
             marks.peak_day_balance,
-            *_at_missed_resets(marks, account, day_start, reset, deals),
+            *_at_resets(account, marks.day_end, day_start, reset, deals),
         ),
         daily=daily,
     )
 
 
-def _at_missed_resets(
-    marks: Marks,
+def _at_resets(
     account: Account,
+    since: datetime,
     day_start: datetime,
     reset: DailyReset,
     deals: Sequence[Deal],
 ) -> list[float]:
-    """Return the balances at the resets that nobody saw, before the latest one."""
+    """Return the balances at the resets from *since* on, before the latest one."""
     found: list[float] = []
-    at = max(marks.day_end, day_start - _DEALS_REACH)
+    at = reset.latest(max(since, day_start - _DEALS_REACH))
     while at < day_start:
         found.append(balance_at(account.balance, deals, at))
         at = reset.following(at)

@@ -7,7 +7,18 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import attrs
 
-from runner import OrderIntent, PendingOrder, Position, Side, SymbolSpec
+from runner import (
+    Action,
+    OrderIntent,
+    OrderRequest,
+    PendingOrder,
+    Position,
+    Side,
+    SymbolSpec,
+    Tick,
+)
+
+ENTRIES = frozenset({Action.OPEN, Action.PLACE})
 
 
 @attrs.frozen
@@ -63,13 +74,43 @@ def total(parts: Iterable[Exposure]) -> Exposure:
     return sum(parts, Exposure())
 
 
-def entry_exposure(intent: OrderIntent, spec: SymbolSpec) -> Exposure:
-    """Return what an entry risks, counted from where it is filled."""
-    name = f"the entry in {intent.symbol}"
-    volume = intent.volume or 0.0
-    if intent.stop_loss is None:
+def sent_exposure(
+    requests: Sequence[OrderRequest], symbols: Mapping[str, SymbolSpec]
+) -> Exposure:
+    """Return what is at risk in entries that may be open and do not show.
+
+    Args:
+        requests: Orders that were sent.
+        symbols: The rules of their symbols.
+    """
+    return total(
+        entry_exposure(each, symbols.get(each.symbol))
+        for each in requests
+        if each.action in ENTRIES
+    )
+
+
+def entry_exposure(
+    entry: OrderIntent | OrderRequest,
+    spec: SymbolSpec | None,
+    tick: Tick | None = None,
+) -> Exposure:
+    """Return what an entry risks, counted from where it is filled.
+
+    Args:
+        entry: What is to be sent, or was.
+        spec: The rules of its symbol; None if they cannot be read.
+        tick: The quote at which it is sent; None for one that was sent before.
+    """
+    name = f"the entry in {entry.symbol}"
+    if entry.stop_loss is None:
         return Exposure(without_stop=(name,))
-    return _money(name, volume * intent.stop_loss * spec.point, spec)
+    if spec is None:
+        return Exposure(unknown=(name,))
+    is_market = entry.action is Action.OPEN and tick is not None
+    spread = tick.ask - tick.bid if tick is not None and is_market else 0.0
+    distance = spec.stop_distance(entry.stop_loss, spread)
+    return _money(name, (entry.volume or 0.0) * distance, spec)
 
 
 def _position(

@@ -6,21 +6,23 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from plugins.drawdown.exits import wanted_exits
-from plugins.drawdown.exposure import Exposure, entry_exposure, open_exposure
-from plugins.drawdown.in_flight import InFlight
+from plugins.drawdown.exposure import (
+    Exposure,
+    entry_exposure,
+    open_exposure,
+    sent_exposure,
+)
 from plugins.drawdown.meter import NO_TIME, Meter, has_limit, is_readable, own_money
 from plugins.drawdown.room import check_room, new_stops
 from plugins.drawdown.settings import DrawdownSettings
 from runner import (
     Account,
-    Action,
     BreachAction,
     Deal,
     Demand,
     Deny,
     OrderIntent,
     OrderRequest,
-    OrderResult,
     PendingOrder,
     Plugin,
     PluginState,
@@ -31,7 +33,6 @@ from runner import (
     hookimpl,
 )
 
-_ENTRIES = frozenset({Action.OPEN, Action.PLACE})
 _UNMEASURED = Deny("DRAWDOWN_UNKNOWN", "the account could not be measured")
 
 
@@ -44,8 +45,6 @@ class Drawdown(Plugin):
     def __init__(self, settings: DrawdownSettings, state: PluginState) -> None:
         super().__init__(settings, state)
         self._meter = Meter(settings, state)
-        self._in_flight = InFlight()
-        self._entry: Exposure = Exposure()
 
     # -- what comes in -----------------------------------------------------------------
     @hookimpl
@@ -54,30 +53,9 @@ class Drawdown(Plugin):
         self._meter.hear_deals(deals)
 
     @hookimpl
-    def on_account(
-        self,
-        account: Account,
-        positions: Sequence[Position],
-        orders: Sequence[PendingOrder],
-        config: TradeConfig,
-        now: datetime,
-    ) -> None:
+    def on_account(self, account: Account, config: TradeConfig, now: datetime) -> None:
         """Measure the account."""
-        self._in_flight.look(_tickets(positions, orders), now)
         self._meter.measure(account, config, now)
-
-    @hookimpl
-    def on_order_sent(self, request: OrderRequest, now: datetime) -> None:
-        """Count what an entry risks from before it is sent."""
-        if request.action in _ENTRIES:
-            self._in_flight.send(request, self._entry)
-
-    @hookimpl
-    def on_order_result(
-        self, request: OrderRequest, result: OrderResult, now: datetime
-    ) -> None:
-        """Take it back if it came to nothing."""
-        self._in_flight.hear(result, now)
 
     @hookimpl
     def on_stopping(self, reason: str, now: datetime) -> None:
@@ -100,23 +78,22 @@ class Drawdown(Plugin):
         account: Account,
         positions: Sequence[Position],
         orders: Sequence[PendingOrder],
+        unresolved: Sequence[OrderRequest],
         symbols: Mapping[str, SymbolSpec],
         tick: Tick,
         config: TradeConfig,
-        now: datetime,
     ) -> Deny | None:
         """Deny what could cost more than the limits leave, if every stop were hit."""
         stops = new_stops(
             intent, positions, symbols, tick, is_hedging=account.is_hedging
         )
-        self._entry = Exposure()
+        entry = Exposure()
         if intent.increases_exposure:
-            self._entry = entry_exposure(intent, symbols[intent.symbol])
+            entry = entry_exposure(intent, symbols[intent.symbol], tick)
         elif not stops:
             return None  # it closes, cancels, or moves a stop nearer
         if not has_limit(config.risk_config):
             return None
-        self._in_flight.look(_tickets(positions, orders), now)
         marks = self._meter.memory.marks
         if marks is None or self._meter.looked is None or self._meter.rules.missing:
             return self._meter.verdict or _UNMEASURED
@@ -124,7 +101,7 @@ class Drawdown(Plugin):
         return check_room(
             self._meter.limits(marks, config),
             own_money(account).equity,
-            held + self._in_flight.exposure + self._entry,
+            held + sent_exposure(unresolved, symbols) + entry,
             self._meter.rules,
         )
 
@@ -137,17 +114,9 @@ class Drawdown(Plugin):
         config: TradeConfig,
     ) -> Demand | None:
         """Demand that all is closed and cancelled after a breach, if so chosen."""
-        marks = self._meter.memory.marks
-        if marks is None or self._meter.rules.missing:
-            return None
         demand = None
         if self._meter.rules.on_breach is BreachAction.FLATTEN:
-            daily, maximum = self._meter.limits(marks, config)
-            in_force = [
-                latched
-                for latched, limit in ((marks.maximum, maximum), (marks.daily, daily))
-                if latched is not None and limit.percent is not None
-            ]
+            in_force = self._meter.held(config.risk_config)
             scope = self._meter.rules.flatten_scope
             demand = wanted_exits(in_force, positions, orders, magics, scope)
         self._meter.settle(is_left=demand is not None)
@@ -182,11 +151,6 @@ class Drawdown(Plugin):
             "dd_reset_at": f"{marks.day_end:%Y-%m-%dT%H:%M:%SZ}",
             "dd_estimated": "true" if marks.is_estimated else "false",
         }
-
-
-def _tickets(positions: Sequence[Position], orders: Sequence[PendingOrder]) -> set[int]:
-    shown = {position.ticket for position in positions}
-    return shown | {order.ticket for order in orders}
 
 
 def _figure(value: float | None) -> str:

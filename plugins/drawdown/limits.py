@@ -10,6 +10,7 @@ from runner import DailyPercentOf, DailyReference, MaxMode, MaxPercentOf
 
 TOLERANCE = 0.00005
 """Half of the last place that money has on the wire."""
+_LEAST_BASE = 0.01
 
 
 def _floor(limit: Limit) -> float | None:
@@ -40,7 +41,8 @@ class Limit:
 
     def used(self, equity: float) -> float:
         """Return the loss in percent of the base, never below 0."""
-        return max(0.0, (self.anchor - equity) / self.base * 100)
+        # A payout of more than the day began with leaves no base.
+        return max(0.0, self.anchor - equity) / max(self.base, _LEAST_BASE) * 100
 
     def share(self, equity: float) -> float | None:
         """Return the loss in percent of what the limit allows; None for no limit."""

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import attrs
 
-from plugins.drawdown.days import advance, first_marks
+from plugins.drawdown.days import advance, day_end, first_marks
 from plugins.drawdown.history import cash_of, count_cash, in_order
 from plugins.drawdown.latches import hear_server, latch, settle
 from plugins.drawdown.limits import Limit, daily_limit, max_limit
-from plugins.drawdown.marks import Marks
+from plugins.drawdown.marks import Latch, Marks
 from plugins.drawdown.memory import Memory, log
 from plugins.drawdown.record import RecordError
 from plugins.drawdown.rules import Rules, rules_of
@@ -32,6 +32,7 @@ from runner import (
 )
 
 _NO_QUOTE_BEFORE = datetime(1980, 1, 1, tzinfo=UTC)
+_LONGEST_DAY = timedelta(hours=25)
 NO_TIME = Deny("MARKET_TIME_UNKNOWN", "no quote has come yet")
 
 
@@ -55,7 +56,7 @@ class Meter:
         self.rules: Rules = rules_of(settings)
         self.looked: tuple[Account, TradeConfig, datetime] | None = None
         self.verdict: Deny | None = None
-        self._reset: DailyReset = DailyReset.parse(self.rules.daily_reset)
+        self._reset = self._reset_by(self.rules)
         self._risk: RiskConfig | None = None
         self._deals: list[Deal] = []
         self._new: list[Deal] = []
@@ -95,17 +96,21 @@ class Meter:
         if risk is self._risk:
             return
         rules = rules_of(self._settings, risk)
-        reset = DailyReset.parse(rules.daily_reset)
+        reset = self._reset_by(rules)
         if reset != self._reset:
             self._before = None  # what equity was at the new reset nobody knows
             if self.memory.marks is not None:
                 marks = self.memory.marks
                 self.memory.take(
-                    attrs.evolve(marks, day_end=reset.following(marks.day_start))
+                    attrs.evolve(marks, day_end=day_end(marks.day_start, reset))
                 )
         if self._risk is not None and rules != self.rules:
             log.warning("the limits are counted anew: %s", rules)
         self._risk, self.rules, self._reset = risk, rules, reset
+
+    def _reset_by(self, rules: Rules) -> DailyReset:
+        text = rules.daily_reset
+        return DailyReset.parse(self._settings.broker_day if text == "broker" else text)
 
     def _judge(
         self, account: Account, config: TradeConfig, now: datetime
@@ -138,13 +143,17 @@ class Meter:
                 closes=self.rules.on_breach is BreachAction.FLATTEN,
             )
         deals = (*self._deals, *self._new)
-        self._deals = [deal for deal in deals if deal.time >= marks.day_start]
+        # The server may move the reset: by a day at most, back from where it was.
+        since = min(marks.day_start, now - _LONGEST_DAY)
+        self._deals = [deal for deal in deals if deal.time >= since]
         self._before, self._new = own, []
         self.memory.take(marks)
         self.memory.write(now, has_equity_peaks=self._has_equity_peaks)
+        for held in self.held(config.risk_config):
+            return Deny(held.code, held.detail, TradingState.LATCHED)
         if missing is not None:
             return Deny("INITIAL_BALANCE_UNKNOWN", missing)
-        return self._verdict_on(marks, config, own.equity)
+        return self._near(marks, config, own.equity)
 
     def _moved(self, own: Account, config: TradeConfig, now: datetime) -> Marks:
         """Return the marks, moved by this reading and the deals behind it."""
@@ -155,16 +164,18 @@ class Meter:
         deals = [*self._deals, *new]
         if marks is None:
             log.warning(
-                "%s: nothing is known about this account; peaks count from now", key
+                "%s: nothing is known about this account; peaks of balance are what "
+                "its deals and the server say, others count from now",
+                key,
             )
             peak = config.peak_balance if self._settings.server_peak else None
             marks = first_marks(own, peak, now, self._reset, deals)
-        if not is_known:
-            # What is told after a start is history, counted before or not.
-            new = [deal for deal in new if deal.ticket > marks.last_deal]
+        # What is told after a start is history, counted before or not.
+        new = [deal for deal in new if deal.ticket > marks.last_deal]
         marks = count_cash(marks, own.balance, new, marks.initial_balance)
         initial = self.rules.initial_balance
-        if initial != marks.initial_balance:
+        # One that is missing for a while does not make the payments undone.
+        if initial is not None and initial != marks.initial_balance:
             marks = attrs.evolve(marks, initial_balance=initial, initial_shift=0.0)
         if before is not None and (cash := cash_of(new)):
             before = attrs.evolve(
@@ -172,13 +183,22 @@ class Meter:
             )
         return advance(marks, own, now, self._reset, before, deals=deals, new=new)
 
-    def _verdict_on(
-        self, marks: Marks, config: TradeConfig, equity: float
-    ) -> Deny | None:
+    def held(self, risk: RiskConfig) -> list[Latch]:
+        """Return the breaches whose limit is on, the gravest first."""
+        marks = self.memory.marks
+        if marks is None or not risk.dd_protection_enabled:
+            return []
+        return [
+            latched
+            for latched, percent in (
+                (marks.maximum, risk.max_account_dd_percent),
+                (marks.daily, risk.daily_dd_limit_percent),
+            )
+            if latched is not None and percent is not None
+        ]
+
+    def _near(self, marks: Marks, config: TradeConfig, equity: float) -> Deny | None:
         daily, maximum = self.limits(marks, config)
-        for held, limit in ((marks.maximum, maximum), (marks.daily, daily)):
-            if held is not None and limit.percent is not None:
-                return Deny(held.code, held.detail, TradingState.LATCHED)
         fraction = self.rules.soft_limit_fraction
         if maximum.is_near(equity, fraction):
             return Deny("MAX_SOFT_LIMIT", maximum.figures(equity))
@@ -230,8 +250,13 @@ def own_money(account: Account) -> Account:
 
 
 def is_readable(account: Account) -> bool:
-    """Say whether balance and equity can be right."""
-    return 0 < account.balance < math.inf and 0 < account.equity < math.inf
+    """Say whether balance and equity can be right.
+
+    A terminal that is connecting says 0. An equity below 0 is no such thing: a gap has
+    lost more than there was.
+    """
+    is_known = math.isfinite(account.equity) and account.equity != 0
+    return is_known and 0 < account.balance < math.inf
 
 
 def has_limit(risk: RiskConfig) -> bool:

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import attrs
 
+from plugins.drawdown.days import day_end
 from plugins.drawdown.marks import Latch, Marks
 from runner import DailyReset
 
@@ -70,7 +71,7 @@ def from_record(record: Any, reset: DailyReset) -> Marks:
     initial = fields["initial_balance"]
     return Marks(
         day_start=day_start,
-        day_end=reset.following(day_start),
+        day_end=day_end(day_start, reset),
         is_estimated=is_estimated,
         **{name: _figure(f"$.{name}", fields.get(name)) for name in _FIGURES},
         last_deal=_version("$.last_deal", fields.get("last_deal")),

@@ -222,6 +222,7 @@ def _run_recorded(
             exit_when_feed_ends=settings.exit_when_feed_ends,
             epoch=epoch,
             server_peak=settings.terminal != "paper",
+            account_lasts=settings.terminal != "paper",
             on_restart=RestartPolicy(settings.on_restart),
             memory_limit_mb=settings.memory_limit_mb,
         )

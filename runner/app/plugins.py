@@ -9,6 +9,7 @@ from typing import Any
 
 import attrs
 
+from runner.app.setup import server_zone
 from runner.host.discovery import Discovery, discover
 from runner.host.implementations import did_you_mean
 from runner.host.manager import PluginHost
@@ -128,7 +129,10 @@ def settings_maker(
     """
     given: dict[str, dict[str, Any]] = {
         "heartbeat": {"interval": settings.heartbeat_interval},
-        "drawdown": {"server_peak": settings.terminal != "paper"},
+        "drawdown": {
+            "server_peak": settings.terminal != "paper",
+            "broker_day": server_zone(settings).midnight,
+        },
         "news_pause": {"api": _api(settings)},
     }
 

@@ -130,3 +130,17 @@ class SymbolSpec:
     currency_profit: str = ""
     currency_margin: str = ""
     entries_allowed: bool = True
+
+    def stop_distance(self, points: float, spread: float = 0.0) -> float:
+        """Return how far from its entry a stop may come to stand, as a price.
+
+        A broker takes no stop nearer to the quote than its stops level, or than its
+        spread where the level moves with the market. A nearer one is moved away, so
+        that it costs more than its own distance says.
+
+        Args:
+            points: Distance that is wanted.
+            spread: Of the quote, as a price; 0.0 for a pending order.
+        """
+        nearest = max(self.stops_level * self.point, self.tick_size, spread)
+        return max(points * self.point, spread + nearest + self.tick_size)

@@ -90,6 +90,12 @@ class ServerZone:
         moment = datetime.fromtimestamp(self.to_utc(wall), UTC)
         return moment + timedelta(milliseconds=milliseconds)
 
+    @property
+    def midnight(self) -> str:
+        """When the server's day begins: time and zone, such as ``21:00 UTC``."""
+        minutes = -round(self.shift.total_seconds() / 60) % (_DAY // 60)
+        return f"{minutes // 60:02d}:{minutes % 60:02d} {self.zone.key}"
+
     def __str__(self) -> str:
         """Return the text that `parse` reads."""
         minutes = round(self.shift.total_seconds() / 60)

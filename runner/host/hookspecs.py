@@ -241,10 +241,10 @@ def on_config_refused(
 def on_deals(deals: Sequence[Deal], now: datetime) -> None:
     """React to deals of the account: trades, deposits, withdrawals, charges.
 
-    *Called* once after the start with the deals of the last month, oldest first, then
-    in each cycle in which there are new ones; always before `on_account` shows the
-    balance that they made. A plugin that must not count a deal twice over restarts
-    keeps the last ticket that it saw.
+    *Called* once after the start with the deals of the last month (since the runner
+    last looked, if that is longer ago), oldest first, then in each cycle in which there
+    are new ones; always before `on_account` shows the balance that they made. A plugin
+    that must not count a deal twice over restarts keeps the last ticket that it saw.
 
     Args:
         deals: At least one; of every program and of persons, too.
@@ -572,8 +572,8 @@ def check_order(
         unresolved: The runner's own orders that `positions` and `orders` do not show
             yet, or whose outcome is unknown: each may be open.
         symbol: The rules of the intent's symbol.
-        symbols: The rules of every symbol with a position or a pending order, and of
-            the intent's own; one that cannot be read is missing.
+        symbols: The rules of the intent's symbol, and of every symbol in `positions`,
+            `orders` and `unresolved`; one that cannot be read is missing.
         tick: The latest quote of that symbol.
         config: The trade config in force.
         now: The market's time, UTC-aware.
@@ -779,8 +779,8 @@ def on_order_sent(request: OrderRequest, now: datetime) -> None:
 
     *If it raises*, the error is logged and counted; the order is sent.
 
-    *Built-in*: ``limits`` counts it, ``drawdown`` counts what it risks from here on;
-    ``news_pause`` tells of risk exits in a window that forbids exits.
+    *Built-in*: ``limits`` counts it; ``news_pause`` tells of risk exits in a window
+    that forbids exits.
 
     Example:
         .. code-block:: python
@@ -822,8 +822,7 @@ def on_order_result(request: OrderRequest, result: OrderResult, now: datetime) -
 
     *If it raises*, the error is logged and counted; the order is what it is.
 
-    *Built-in*: ``slippage`` compares the fill with the quote; ``drawdown`` counts an
-    entry that came to nothing no longer.
+    *Built-in*: ``slippage`` compares the fill with the quote.
 
     Example:
         .. code-block:: python

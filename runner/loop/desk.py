@@ -12,6 +12,7 @@ from runner.core.identity import order_token
 from runner.core.orders import (
     ENTRIES,
     Action,
+    Deal,
     OrderIntent,
     OrderRequest,
     OrderResult,
@@ -43,7 +44,8 @@ _NAMESPACE = "orders"
 _LOOK_UP_EVERY = 2.0  # seconds between two look-ups of the same lost order
 _REPEAT_CLOSE = 5.0  # seconds after which a whole close in doubt is sent once more
 _STANDS = {Outcome.FILLED, Outcome.PLACED}
-_SIGHT_WITHIN = 10.0  # seconds in which a terminal shows what it has filled
+_SIGHT_WITHIN = 60.0  # seconds in which a terminal shows what it has filled
+_NOISE = 1e-8  # lots; less than any step of volume
 
 
 @attrs.frozen(slots=True)
@@ -239,6 +241,15 @@ class OrderDesk:
             self._step(flow, self._look_up(flow.request))
         self._view.read_account()
         self._drop_seen()
+
+    def hear_deals(self, deals: Sequence[Deal]) -> None:
+        """Look no longer for what was filled and closed before it ever showed."""
+        for deal in deals:
+            unseen = self._unseen.get(deal.position_id)
+            if deal.exit_reason is None or unseen is None:
+                continue
+            if deal.volume > unseen.request.volume - _NOISE:
+                del self._unseen[deal.position_id]
 
     def _token(self) -> str:
         self._sent += 1

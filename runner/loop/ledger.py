@@ -6,16 +6,18 @@ import logging
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import attrs
 
 from runner.core.account import Account
 from runner.core.orders import Deal, Position
 from runner.loop.view import View
-from runner.ports import Broker, Clock, UnavailableError
+from runner.ports import Broker, Clock, StateError, StateStore, UnavailableError
 
 log = logging.getLogger("mt5runner.orders")
 
+_NAMESPACE = "ledger"
 _LOOK_BACK = timedelta(days=31)  # what the guards may need to know after a start
 _OVERLAP = timedelta(hours=1)  # deals may show later than they are dated
 _FIRST_DATE = datetime(2000, 1, 1, tzinfo=UTC)
@@ -23,6 +25,7 @@ _NOISE = 1e-8  # lots; less than any step of volume
 _TRIES = 5  # readings, while the deal behind a new balance does not show yet
 _PAUSE = 0.05  # seconds between two of them
 _EXPLAIN_WITHIN = 5.0  # seconds after which a balance is taken without its deals
+_SYNC_WITHIN = 30.0  # the same after a start: a terminal may fetch its history first
 _FIND_WITHIN = 60.0  # seconds in which the deal of a closed position must show
 _CENT = 0.011  # account currency; sums of rounded amounts
 
@@ -35,30 +38,67 @@ class _Loss:
     until: float
 
 
+@attrs.frozen
+class _Kept:
+    """What was on the account when somebody last looked."""
+
+    balance: float
+    credit: float
+    newest: int  # the newest deal's ticket; 0 for none
+    at: datetime  # when that deal was made, or somebody looked if there was none
+
+    @classmethod
+    def read(cls, record: Any) -> _Kept:
+        at = datetime.fromisoformat(record["at"])
+        return cls(
+            balance=float(record["balance"]),
+            credit=float(record["credit"]),
+            newest=int(record["newest"]),
+            at=at.astimezone(UTC),
+        )
+
+    def record(self) -> dict[str, Any]:
+        return attrs.asdict(self) | {"at": self.at.isoformat()}
+
+
 class Ledger:
     """Compares readings and fetches the deals behind what changed.
 
     A deposit that is taken for a profit, or a withdrawal that is taken for a loss, is
     a limit moved or an account blocked for nothing. So a reading whose balance is not
-    explained by deals yet is no reading: the account is unknown until it is.
+    explained by deals yet is no reading: the account is unknown until it is. The last
+    balance is on disk, so that this holds for what happened while nobody looked, too:
+    a terminal that was just started may show no deals yet.
 
     Args:
         broker: Where deals come from.
         view: The readings.
         clock: For the time that deals may take to show.
+        store: Where the last balance is kept; None for an account that begins anew
+            with each start.
 
     Attributes:
         closed: Symbol to the number of positions that were closed wholly.
         profit: Symbol to the profit of every closing deal, account currency.
     """
 
-    def __init__(self, broker: Broker, view: View, clock: Clock) -> None:
+    def __init__(
+        self,
+        broker: Broker,
+        view: View,
+        clock: Clock,
+        store: StateStore | None = None,
+    ) -> None:
         self._broker = broker
         self._view = view
         self._clock = clock
+        self._store = store
         self._open: dict[int, Position] = {}
         self._losses: dict[int, _Loss] = {}
         self._known: frozenset[int] = frozenset()
+        self._newest = 0
+        self._newest_at: datetime | None = None
+        self._began: datetime = _FIRST_DATE
         self._since: datetime | None = None
         self._before: Account | None = None
         self._unexplained_at: float | None = None
@@ -73,8 +113,9 @@ class Ledger:
     def update(self, now: datetime) -> list[Deal]:
         """Return the deals that are new since the last call, oldest first.
 
-        The first call returns those of the last month. If the deals behind a new
-        balance cannot be told, the account becomes unknown.
+        The first call returns those of the last month, or since the runner last
+        looked if that is longer ago. If the deals behind a new balance cannot be told,
+        the account becomes unknown.
 
         Args:
             now: The market's time, UTC-aware.
@@ -89,18 +130,78 @@ class Ledger:
         if not self._losses and _money(account) == _money(self._before):
             self._unexplained_at = None
             return []
-        return self._explain(self._before)
+        return self._explain(self._before, now)
 
     def _begin(self, account: Account, now: datetime) -> list[Deal]:
-        self._since = now - _LOOK_BACK
         try:
-            deals = self._broker.deals(self._since)
-        except UnavailableError as error:
+            kept = self._kept(account)
+            since = now - _LOOK_BACK
+            if kept is not None:
+                since = min(since, kept.at - _OVERLAP)
+            deals = self._broker.deals(since)
+            problem = self._missing(kept, account, deals)
+        except (StateError, UnavailableError) as error:
             self._view.forget_account(f"the account's deals cannot be read: {error}")
             return []
-        self._before = account
+        if problem and not self._is_overdue(problem, _SYNC_WITHIN):
+            self._view.forget_account(f"its history is not there yet: {problem}")
+            return []
+        if kept is not None:
+            self._newest, self._newest_at = kept.newest, kept.at
+        self._since, self._before, self._unexplained_at = since, account, None
+        self._began = now
         self._losses.clear()
-        return self._take(deals)
+        self._take(deals)
+        self._keep(account, now)
+        return list(deals)
+
+    def _missing(
+        self, kept: _Kept | None, account: Account, deals: Sequence[Deal]
+    ) -> str:
+        """Say what the deals do not explain, or do not show yet; empty if nothing."""
+        if self._store is None:
+            return ""
+        if kept is None:
+            # Every account began with a deposit.
+            is_bare = not deals and not self._broker.deals(_FIRST_DATE)
+            return "the terminal shows no deal at all" if is_bare else ""
+        new = [deal for deal in deals if deal.ticket > kept.newest]
+        if abs(gap := unexplained(kept, account, new)) >= _CENT:
+            return (
+                f"balance and credit moved by {gap:.2f} more than the deals that show"
+            )
+        if kept.newest and kept.newest not in {deal.ticket for deal in deals}:
+            return f"deal {kept.newest} does not show"
+        return ""
+
+    def _kept(self, account: Account) -> _Kept | None:
+        if self._store is None:
+            return None
+        record = self._store.get(_NAMESPACE, _key(account))
+        if record is None:
+            return None
+        try:
+            return _Kept.read(record)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise StateError(
+                f"the last balance of {_key(account)} on disk is damaged ({error!r}); "
+                "restore the state directory, or remove it to begin anew"
+            ) from error
+
+    def _keep(self, account: Account, now: datetime) -> None:
+        if self._store is None:
+            return
+        kept = _Kept(
+            balance=account.balance,
+            credit=account.credit,
+            newest=self._newest,
+            at=self._newest_at or now,
+        )
+        try:
+            self._store.put(_NAMESPACE, _key(account), kept.record())
+        except StateError as error:
+            # An older one on disk still says the truth about an earlier time.
+            log.warning("the last balance was not saved: %s", error)
 
     def _note_losses(self, positions: Sequence[Position]) -> None:
         shown = {position.ticket: position for position in positions}
@@ -119,7 +220,7 @@ class Ledger:
                 log.warning("position %d: no deal shows how it was closed", ticket)
                 del self._losses[ticket]
 
-    def _explain(self, before: Account) -> list[Deal]:
+    def _explain(self, before: Account, now: datetime) -> list[Deal]:
         """Fetch the deals behind what differs from *before*."""
         gap = 0.0
         for left in reversed(range(_TRIES)):
@@ -132,12 +233,16 @@ class Ledger:
                 if _money(account) != _money(before):
                     self._view.forget_account(f"deals cannot be read: {error}")
                 return []
-            new = [deal for deal in deals if deal.ticket not in self._known]
+            new = self._unheard(deals)
             gap = unexplained(before, account, new)
-            if abs(gap) < _CENT or self._is_overdue(gap):
+            problem = f"balance and credit moved by {gap:.2f} without any deal"
+            if abs(gap) < _CENT or self._is_overdue(problem, _EXPLAIN_WITHIN):
                 self._unexplained_at = None
                 self._before = account
-                return self._closings_noted(self._take(deals))
+                self._take(deals)
+                if new or _money(account) != _money(before):
+                    self._keep(account, now)
+                return self._closings_noted(new)
             if left:
                 self._clock.wait(_PAUSE)
                 self._view.read_account()
@@ -146,24 +251,31 @@ class Ledger:
         )
         return []
 
-    def _is_overdue(self, gap: float) -> bool:
+    def _is_overdue(self, problem: str, within: float) -> bool:
         now = self._clock.monotonic()
         if self._unexplained_at is None:
             self._unexplained_at = now
-        if now - self._unexplained_at < _EXPLAIN_WITHIN:
+        if now - self._unexplained_at < within:
             return False
-        log.warning(
-            "balance and credit moved by %.2f without any deal; taken as they are", gap
-        )
+        log.warning("%s; taken as it is", problem)
         return True
 
-    def _take(self, deals: Sequence[Deal]) -> list[Deal]:
-        new = [deal for deal in deals if deal.ticket not in self._known]
+    def _unheard(self, deals: Sequence[Deal]) -> list[Deal]:
+        # What is older than the start was in the balance then, however late it shows.
+        return [
+            deal
+            for deal in deals
+            if deal.ticket not in self._known and deal.time >= self._began
+        ]
+
+    def _take(self, deals: Sequence[Deal]) -> None:
+        for deal in deals:
+            if deal.ticket > self._newest:
+                self._newest, self._newest_at = deal.ticket, deal.time
         self._known = frozenset(deal.ticket for deal in deals) or self._known
         if deals and self._since is not None:
             newest = max(deal.time for deal in deals)
             self._since = max(self._since, newest - _OVERLAP)
-        return new
 
     def _closings_noted(self, deals: Sequence[Deal]) -> list[Deal]:
         for deal in deals:
@@ -192,7 +304,9 @@ class Ledger:
         )
 
 
-def unexplained(before: Account, after: Account, deals: Sequence[Deal]) -> float:
+def unexplained(
+    before: Account | _Kept, after: Account, deals: Sequence[Deal]
+) -> float:
     """Return by how much balance and credit moved beyond what *deals* did.
 
     Args:
@@ -214,3 +328,7 @@ def unexplained(before: Account, after: Account, deals: Sequence[Deal]) -> float
 
 def _money(account: Account) -> tuple[float, float]:
     return account.balance, account.credit
+
+
+def _key(account: Account) -> str:
+    return f"{account.login}@{account.server}"

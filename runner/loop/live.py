@@ -102,7 +102,9 @@ class Loop:
         self._player = player
         self._alive = alive
         self._memory = MemoryWatch(resident, settings.memory_limit_mb, clock)
-        self._ledger = Ledger(broker, view, clock)
+        self._ledger = Ledger(
+            broker, view, clock, store if settings.account_lasts else None
+        )
         self._restart = Restart(
             settings.on_restart, view=view, desk=desk, roster=roster
         )
@@ -283,6 +285,7 @@ class Loop:
         deals = self._ledger.update(self._view.now)
         if not deals:
             return
+        self._desk.hear_deals(deals)
         self._host.on_deals(deals=deals, now=self._view.now)
         if has_begun:  # what closed before the start is history
             for deal in deals:

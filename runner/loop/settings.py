@@ -40,6 +40,8 @@ class LoopSettings:
         epoch: Fencing number of the lease; None without a lease.
         server_peak: Whether the server's peak balance is of this account; on paper it
             is of another one.
+        account_lasts: Whether the account outlives this process; one on paper begins
+            anew with each start.
         on_restart: What becomes of what an earlier start left open.
         memory_limit_mb: Megabytes in use from which on entries stop.
     """
@@ -55,5 +57,6 @@ class LoopSettings:
     exit_when_feed_ends: bool = False
     epoch: int | None = None
     server_peak: bool = True
+    account_lasts: bool = True
     on_restart: RestartPolicy = RestartPolicy.ADOPT
     memory_limit_mb: int = 2048

@@ -141,6 +141,7 @@ class Trader:
         found = {own.name: own}
         held = {position.symbol for position in self._view.positions or ()}
         held |= {order.symbol for order in self._view.orders or ()}
+        held |= {request.symbol for request in self._desk.unresolved}
         for name in held - {own.name}:
             with contextlib.suppress(UnavailableError, KeyError):
                 found[name] = self._view.spec(name)

@@ -68,6 +68,7 @@ class DrawdownAccount:
         start: When the market begins, UTC.
         settings: Of the guard, as in a settings file.
         terminal: Options of the simulated terminal.
+        rules: Fields of EURUSD at the broker.
         plugins: Further plugins by name.
         **risk: What the server's ``risk_config`` says, and other fields of the config.
     """
@@ -79,11 +80,13 @@ class DrawdownAccount:
         *,
         settings: Mapping[str, Any] | None = None,
         terminal: Mapping[str, Any] | None = None,
+        rules: Mapping[str, Any] | None = None,
         plugins: Mapping[str, object] | None = None,
         **risk: Any,
     ) -> None:
+        symbols = _NO_SWAP | {PAIR: _NO_SWAP[PAIR] | dict(rules or {})}
         self.terminal: Any = SimulatedTerminal(
-            balance=balance, symbols=_NO_SWAP, **dict(terminal or {})
+            balance=balance, symbols=symbols, **dict(terminal or {})
         )
         self.store, self.clock = MemoryStore(), FakeClock(utc(start))
         self.settings, self.plugins = dict(settings or {}), dict(plugins or {})

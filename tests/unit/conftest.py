@@ -58,6 +58,21 @@ MARKET = datetime(2026, 3, 4, 12, tzinfo=UTC)
 H1 = Timeframe.H1
 
 
+DEPOSIT = Deal(
+    ticket=1,
+    position_id=0,
+    symbol="",
+    side=None,
+    is_entry=False,
+    volume=0.0,
+    price=0.0,
+    time=datetime(2001, 1, 1, tzinfo=UTC),
+    profit=10_000.0,
+    is_balance=True,
+)
+"""With which every account begins, long before."""
+
+
 @attrs.frozen
 class EagerParameters(Parameters):
     lookback_period: int = 1
@@ -102,7 +117,7 @@ class Terminal:
         self.account_now = make_account()
         self.open: dict[int, Position] = {}
         self.pending: dict[int, PendingOrder] = {}
-        self.history_deals: list[Deal] = []
+        self.history_deals: list[Deal] = [DEPOSIT]
         self.deals_error = False
         self.sent: list[OrderRequest] = []
         self.answer: Outcome = Outcome.FILLED

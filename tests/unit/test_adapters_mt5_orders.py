@@ -228,6 +228,22 @@ def test_closing_request_names_the_position() -> None:
     assert {"sl", "tp"}.isdisjoint(request)
 
 
+def test_of_a_position_larger_than_any_order_a_part_is_closed() -> None:
+    """As much as one order may; who wants it closed asks again for the rest."""
+    rules = attrs.evolve(RULES, spec=attrs.evolve(SPEC, volume_max=0.25))
+    request = close_draft(
+        attrs.evolve(REQUEST, volume=0.6),
+        position(volume=0.6),
+        Side.SELL,
+        rules,
+        quote(),
+        filling=FOK,
+        deviation=20,
+    ).request
+
+    assert 0.25 == request["volume"]
+
+
 @pytest.mark.parametrize("asked", [0.1, 0.3, 0.0999999999])
 def test_whole_position_is_closed_with_its_own_volume(asked: float) -> None:
     """A position off the step, as partial fills leave it, can still be closed."""

@@ -41,6 +41,20 @@ def test_midnight_of_the_server_is_five_in_new_york() -> None:
 
 
 @pytest.mark.parametrize(
+    ("zone", "midnight"),
+    [
+        ("America/New_York+7", "17:00 America/New_York"),
+        ("Europe/Athens", "00:00 Europe/Athens"),
+        ("UTC+3", "21:00 UTC"),
+        ("UTC-3:30", "03:30 UTC"),
+    ],
+)
+def test_midnight_is_a_time_of_the_zone(zone: str, midnight: str) -> None:
+    """The shift says how long before or after the zone's own it is."""
+    assert midnight == ServerZone.parse(zone).midnight
+
+
+@pytest.mark.parametrize(
     ("text", "hours"),
     [("UTC", 0), ("UTC+3", 3), ("Etc/GMT-3", 3), ("UTC-3:30", -3.5)],
 )

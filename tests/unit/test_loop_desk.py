@@ -10,6 +10,7 @@ from runner import (
     Account,
     Action,
     Deal,
+    ExitReason,
     OrderIntent,
     OrderRequest,
     OrderResult,
@@ -275,6 +276,47 @@ def test_a_fill_that_the_terminal_does_not_show_yet_is_not_flat(made):
 
     made.broker.show = True
     made.view.read_account()
+    made.desk.settle()
+
+    assert not made.is_unresolved()
+
+
+@pytest.mark.parametrize(("closed", "waits"), [(0.1, False), (0.05, True)])
+def test_what_was_filled_and_closed_before_it_showed_is_flat(made, closed, waits):
+    """Its closing deal shows; one of a part leaves the rest to be waited for."""
+    made.broker.show = False
+    made.open()
+    [position] = made.broker.open.values()
+
+    made.desk.hear_deals(
+        [
+            Deal(
+                ticket=1,
+                position_id=position.ticket,
+                symbol="EURUSD",
+                side=Side.SELL,
+                is_entry=False,
+                volume=closed,
+                price=1.0,
+                time=START,
+                profit=-1.0,
+                exit_reason=ExitReason.STOP_LOSS,
+            )
+        ]
+    )
+
+    assert waits == made.is_unresolved()
+
+
+def test_what_never_shows_is_waited_for_a_minute(made):
+    """No longer: it was closed, and its deals are lost."""
+    made.broker.show = False
+    made.open()
+    made.clock.wait(59)
+    made.desk.settle()
+    assert made.is_unresolved()
+
+    made.clock.wait(1)
     made.desk.settle()
 
     assert not made.is_unresolved()

@@ -143,23 +143,23 @@ def test_a_strategy_is_not_flat_while_the_terminal_has_no_server(world):
 
 
 def test_a_fill_is_awaited_for_as_long_as_the_terminal_has_no_server(world):
-    """The ten seconds in which it must show begin when it can show."""
+    """The minute in which it must show begin when it can show."""
     world.begin()
     world.terminal.shows = False
     world.bar()
     assert 1 == len(world.desk.unresolved)
     _unlink(world, is_linked=False)
-    world.cycle(30)
+    world.cycle(90)
     assert 1 == len(world.desk.unresolved)
 
     world.terminal.is_readable = False
-    world.cycle(30)
+    world.cycle(90)
     world.terminal.is_readable = True
     _unlink(world, is_linked=True)
     world.terminal.shows = False
-    world.cycle(5)
+    world.cycle(50)
     assert 1 == len(world.desk.unresolved)
-    world.cycle(8)
+    world.cycle(12)
     assert not world.desk.unresolved
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from runner import Bar, Intents, Outcome, Parameters, Strategy
 from runner.app.plugins import load_plugins
 from runner.settings import RunnerSettings
 from runner.settings_sources import load
-from runner.testing import make_plugin
+from runner.testing import make_account, make_plugin, make_trade_config
 
 
 class Several(Strategy):
@@ -79,6 +80,24 @@ def test_a_guard_with_a_section_of_settings_runs(world: Any) -> None:
 
     assert {"spread"} == set(with_it.plugins) - set(without.plugins)
     assert "limits" in without.plugins
+
+
+@pytest.mark.parametrize(
+    ("zone", "ends"),
+    [(None, "21:00"), ("Europe/Athens", "22:00"), ("UTC+1", "23:00")],
+)
+def test_the_brokers_day_is_that_of_the_servers_clock(
+    world: Any, zone: str | None, ends: str
+) -> None:
+    """From the runner's setting to the drawdown guard's."""
+    _, host = load_plugins(RunnerSettings(server_timezone=zone), world.store)
+    account, now = make_account(), datetime(2026, 3, 12, 12, tzinfo=UTC)
+    config = make_trade_config()
+    host.on_account(account=account, positions=(), orders=(), config=config, now=now)
+
+    status = host.describe_status(account=account, now=now)
+
+    assert f"2026-03-12T{ends}:00Z" == status["dd_reset_at"]
 
 
 def test_the_bounds_can_be_set_in_the_environment() -> None:

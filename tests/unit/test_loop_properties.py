@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 import loop_steps
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from loop_steps import next_number
 
@@ -174,6 +174,7 @@ def _begin(make_world: Any) -> Any:
     steps=st.lists(st.sampled_from(sorted(STEPS)), max_size=40),
     action=st.sampled_from(["FLATTEN", "EMERGENCY_STOP"]),
 )
+@example(steps=["fills hidden", "a stop is met"], action="FLATTEN")
 def test_no_sequence_opens_while_a_reason_holds_and_every_flatten_ends_flat(
     make_world, steps, action
 ):

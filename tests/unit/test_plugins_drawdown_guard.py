@@ -79,7 +79,7 @@ def ask(
     plugin: Drawdown, account: Account, now: datetime, config: TradeConfig = CONFIG
 ) -> Deny | None:
     """Do what the loop does in one cycle."""
-    plugin.on_account(account, (), (), config, now)
+    plugin.on_account(account, config, now)
     return plugin.check_trading(account, config, now)
 
 
@@ -216,7 +216,7 @@ def test_the_server_lowers_the_limit_at_once(plugin: Drawdown) -> None:
     "account",
     [
         reading(10_000, 0.0),
-        reading(10_000, -1.0),
+        reading(10_000, -math.inf),
         reading(10_000, math.nan),
         reading(10_000, math.inf),
         reading(0.0, 10_000),
@@ -233,6 +233,15 @@ def test_an_account_that_cannot_be_right_is_denied(
     assert deny is not None
     assert "ACCOUNT_UNREADABLE" == deny.code
     assert ask(plugin, reading(10_000), NOON + 2 * HOUR) is None
+
+
+def test_an_equity_below_zero_is_a_breach(plugin: Drawdown) -> None:
+    """A gap lost more than there was: no figure of a terminal that is connecting."""
+    deny = ask(plugin, reading(10_000, -1.0), NOON + HOUR)
+
+    assert deny is not None
+    assert "MAX_DRAWDOWN" == deny.code
+    assert ask(plugin, reading(10_000), NOON + 2 * HOUR) == deny
 
 
 def test_without_market_time_no_day_can_be_told() -> None:

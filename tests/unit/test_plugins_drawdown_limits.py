@@ -258,13 +258,13 @@ def test_a_reset_that_cannot_be_read_says_how_to_write_it(text: str) -> None:
 
 # -- the day ---------------------------------------------------------------------------
 def test_a_day_counts_from_the_reading_at_the_reset() -> None:
-    """A reading at the very instant is taken as it is."""
+    """At the very instant, too, equity may be seen before a swap or after it."""
     midnight = datetime(2026, 1, 15, 23, tzinfo=UTC)
     state = first_marks(reading(100.0), None, NOON, PRAGUE)
 
     state = advance(state, reading(90.0, 80.0), midnight, PRAGUE, reading(100.0))
 
-    assert (90.0, 80.0, 80.0) == (
+    assert (90.0, 100.0, 100.0) == (
         state.day_balance,
         state.day_equity,
         state.day_peak_equity,

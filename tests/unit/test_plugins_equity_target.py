@@ -33,6 +33,15 @@ def read(guard: EquityTarget, equity: float, login: int = 123456) -> Deny | None
     return check_trading(guard, account)
 
 
+def test_a_credit_is_no_profit() -> None:
+    """It is the broker's money, which nobody has won."""
+    aim = guard(**AIM)
+    account = make_account(100_000.0, equity=120_000.0, credit=20_000.0)
+    aim.on_account(account, START)
+
+    assert check_trading(aim, account) is None
+
+
 HELD = Position(
     ticket=1,
     symbol="EURUSD",

@@ -141,6 +141,20 @@ def test_dynamic_sizing_risks_that_much_at_the_stop(
     assert lots == pytest.approx(got)
 
 
+@pytest.mark.parametrize(
+    ("spread", "lots"), [(0.0, 1.96), (0.0002, 1.41), (0.001, 0.497)]
+)
+def test_a_stop_nearer_than_the_broker_takes_counts_where_it_will_stand(
+    spread: float, lots: float
+) -> None:
+    """The spread, the stops level or the spread again, and one point."""
+    symbol = make_symbol(stops_level=50)
+
+    got = wanted_volume(intent(5), make_account(), symbol, DYNAMIC, 1.0, spread)
+
+    assert lots == pytest.approx(got, rel=0.01)
+
+
 def test_dynamic_sizing_refuses_an_intent_without_a_stop() -> None:
     """Without a stop the risk is not limited, so no size is right."""
     answer = wanted_volume(intent(None), make_account(), EURUSD, DYNAMIC, 1.0)

@@ -29,6 +29,7 @@ TESTS = {
     "on_breach": "test_a_breach_closes_what_the_strategies_hold_if_chosen",
     "flatten_scope": "test_a_breach_closes_everything_if_chosen",
     "positions_without_stop": "test_what_has_no_stop_keeps_entries_out_unless_ignored",
+    "broker_day": "test_the_brokers_day_is_the_servers",
     "server_peak": "test_the_servers_peak_counts_unless_told_otherwise",
     "dd_protection_enabled": "test_the_server_switches_the_limits_off_and_on",
     "daily_dd_limit_percent": "test_the_servers_daily_limit_is_kept",
@@ -131,6 +132,20 @@ def test_the_day_begins_when_chosen(make: Any) -> None:
 
     account.at("2026-01-14 16:15")
     assert 94_050 == floors(account)[0]
+
+
+@pytest.mark.parametrize(
+    ("day", "floor"), [("20:00 UTC", 94_050.0), ("21:00 UTC", 95_000.0)]
+)
+def test_the_brokers_day_is_the_servers(day: str, floor: float) -> None:
+    """What `broker` stands for is said by the runner."""
+    account = DrawdownAccount(settings={"broker_day": day})
+    account.trade(-1_000)
+    account.at("2026-01-14 20:00")
+
+    assert floor == floors(account)[0]
+    with pytest.raises(Exception, match="broker_day: expected HH:MM and an IANA zone"):
+        DrawdownSettings(broker_day="20:00")
 
 
 @pytest.mark.parametrize(

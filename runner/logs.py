@@ -10,11 +10,12 @@ from typing import Protocol
 
 ROOT = "mt5runner"
 
+_TIME = "%Y-%m-%d %H:%M:%S"
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime"}
 
 
 class TextFormatter(logging.Formatter):
-    """``12:30:05 INFO    123456 orders: text``.
+    """``2026-03-02 12:30:05 INFO    123456 orders: text``, in local time.
 
     Args:
         account: Shown on each line; empty for none.
@@ -26,7 +27,7 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record on one line, a traceback below it."""
-        time = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
+        time = datetime.fromtimestamp(record.created).astimezone().strftime(_TIME)
         part = record.name.removeprefix(f"{ROOT}.")
         text = record.getMessage()
         line = f"{time} {record.levelname:<7} {self._account}{part}: {text}"

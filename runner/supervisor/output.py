@@ -39,7 +39,8 @@ def labelled(line: bytes, account: str, log_format: str) -> str:
 
 def _is_log_line(text: str, account: str, log_format: str) -> bool:
     if log_format != "json":
-        pattern = rf"\d\d:\d\d:\d\d [A-Z]+ +{re.escape(account)} "
+        time = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
+        pattern = rf"{time} [A-Z]+ +{re.escape(account)} "
         return re.match(pattern, text) is not None
     if not text.startswith("{"):
         return False

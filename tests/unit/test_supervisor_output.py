@@ -37,7 +37,7 @@ def test_what_a_worker_logs_stands_as_it_is(log_format):
         (b'{"a":' * 9_999 + b"\n", '{"a":{"a":'),
         (b"{}\n", "{}"),
         (b'{"account": "8"}\n', '{"account": "8"}'),
-        (b"12:30:05 INFO    8 orders: another's line\n", "12:30:05 INFO    8 orders"),
+        (b"2026-03-02 12:30:05 INFO    8 orders: a\n", "2026-03-02 12:30:05 INFO    8"),
     ],
 )
 def test_anything_else_becomes_a_line_of_the_log(line, message):
@@ -45,7 +45,7 @@ def test_anything_else_becomes_a_line_of_the_log(line, message):
     text = labelled(line, "7", "text")
     fields = json.loads(labelled(line, "7", "json"))
 
-    assert re.match(r"\d\d:\d\d:\d\d WARNING 7 output: ", text)
+    assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d WARNING 7 output: ", text)
     assert message in text
     assert ("7", "WARNING", "mt5runner.output") == (
         fields["account"],

@@ -17,6 +17,7 @@ from runner.adapters.mt5 import MT5Adapter, MT5Settings
 from runner.adapters.mt5.session import retry_delay
 from runner.adapters.mt5_simulator.terminal import SimulatedTerminal
 from runner.core.market import Timeframe
+from runner.core.orders import Action, OrderRequest, Outcome, Side
 from runner.core.server_time import ServerZone
 from runner.ports import Login, UnavailableError
 
@@ -474,18 +475,81 @@ def quote_for_seconds(
         adapter.tick("EURUSD")
 
 
-def test_server_on_another_clock_than_set_gives_no_times() -> None:
+@pytest.mark.parametrize("zone_hours", [1, 3])
+def test_server_on_another_clock_than_set_gives_no_times(zone_hours: int) -> None:
     """Times an hour off would shift the day's reset, so none are given."""
-    terminal, clock, adapter = live(zone_hours=3)
+    terminal, clock, adapter = live(zone_hours)
     adapter.tick("EURUSD")
+    for _ in range(9):
+        with contextlib.suppress(UnavailableError):
+            quote_for_seconds(terminal, clock, adapter, 1)
 
     with pytest.raises(
-        UnavailableError, match=r"UTC\+3.*UTC\+2 now: set the server tim"
+        UnavailableError, match=rf"UTC\+{zone_hours}.*UTC\+2 now: set the server tim"
     ):
-        quote_for_seconds(terminal, clock, adapter, 10)
+        quote_for_seconds(terminal, clock, adapter, 1)
 
     with pytest.raises(UnavailableError, match="set the server timezone"):
         adapter.now()
+    assert [] == adapter.positions()
+
+
+def test_a_quote_that_is_dated_in_the_future_is_none(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """One would be the market's time, and end the day and its block, for a day."""
+    terminal, clock, adapter = live(zone_hours=2)
+    for name in ("EURUSD", "XAUUSD"):
+        terminal.quote(name, 1.1, 1.1001, clock.now())
+        adapter.tick(name)
+    before = adapter.now()
+    clock.time += 1
+    terminal.quote("EURUSD", 1.1, 1.1001, clock.now() + timedelta(hours=23))
+
+    for _ in range(2):
+        with pytest.raises(UnavailableError, match="EURUSD is dated 2"):
+            adapter.tick("EURUSD")
+
+    assert before == adapter.now()
+    assert adapter.tick("XAUUSD") is not None
+    assert 1 == len([line for line in caplog.messages if "EURUSD is dated" in line])
+    clock.time += 86_400
+    terminal.quote("EURUSD", 1.1, 1.1001, clock.now())
+    assert adapter.tick("EURUSD") is not None
+    assert clock.now() == adapter.now()
+
+
+def test_a_quote_that_is_dated_in_the_future_holds_no_close() -> None:
+    """What is a wrong time is a right price all the same."""
+    terminal, clock, adapter = live(zone_hours=2)
+    terminal.quote("EURUSD", 1.1, 1.1001, clock.now())
+    opened = adapter.send(
+        OrderRequest(
+            token="t1",
+            magic=7,
+            symbol="EURUSD",
+            action=Action.OPEN,
+            side=Side.BUY,
+            volume=0.1,
+            stop_loss=300,
+        )
+    )
+    clock.time += 1
+    terminal.quote("EURUSD", 1.1, 1.1001, clock.now() + timedelta(hours=23))
+
+    closed = adapter.send(
+        OrderRequest(
+            token="t2",
+            magic=7,
+            symbol="EURUSD",
+            action=Action.CLOSE,
+            side=Side.SELL,
+            volume=0.1,
+            ticket=opened.ticket,
+        )
+    )
+
+    assert Outcome.FILLED is closed.outcome
     assert [] == adapter.positions()
 
 
@@ -496,8 +560,9 @@ def test_server_that_comes_to_agree_is_believed_again(
     caplog.set_level(logging.INFO)
     terminal, clock, adapter = live(zone_hours=3)
     adapter.tick("EURUSD")
-    with pytest.raises(UnavailableError):
-        quote_for_seconds(terminal, clock, adapter, 10)
+    for _ in range(10):
+        with pytest.raises(UnavailableError):
+            quote_for_seconds(terminal, clock, adapter, 1)
     caplog.clear()
 
     # An hour later by this machine, and not by the server: they agree.
@@ -528,11 +593,11 @@ def test_server_on_the_clock_that_was_set_is_believed() -> None:
 
 def test_old_quotes_after_a_pause_prove_nothing() -> None:
     """A quote that changed while nobody looked may be of any age."""
-    terminal, clock, adapter = live(zone_hours=3)
+    terminal, clock, adapter = live(zone_hours=1)
     adapter.tick("EURUSD")
     for _ in range(10):
         clock.time += 120
         terminal.quote("EURUSD", 1.1, 1.1001, clock.now())
         adapter.tick("EURUSD")
 
-    assert adapter.now() == clock.now() + timedelta(hours=1)
+    assert adapter.now() == clock.now() - timedelta(hours=1)

@@ -6,7 +6,7 @@ import logging
 from datetime import datetime
 
 from runner.adapters.mt5 import terminal as mt5
-from runner.adapters.mt5.server_time import OffsetWatch, ServerTime
+from runner.adapters.mt5.server_time import OffsetWatch, ServerTime, from_the_future
 from runner.adapters.mt5.session import Session
 from runner.adapters.mt5.structs import TickInfo
 from runner.adapters.mt5.symbols import Symbols
@@ -50,6 +50,7 @@ class Quotes:
         self._unused: dict[str, TickInfo] = {}
         self._read: set[str] = set()
         self._told = ""
+        self._in_future: set[str] = set()
         self.newest_ms = 0
         """Time of the newest quote seen, server's clock; 0 before the first."""
 
@@ -73,21 +74,25 @@ class Quotes:
             raise self._session.failure("symbol_info_tick", code, text)
         if not info.time_msc:
             return None
-        self.newest_ms = max(self.newest_ms, info.time_msc)
         if self._clock is not None:
             self._check(name, info.time_msc, self._clock)
+        if not self._ahead(name, info):
+            self.newest_ms = max(self.newest_ms, info.time_msc)
         return info
 
     def read_timed(self, name: str) -> TickInfo | None:
         """Read a quote as `read` does, for the sake of its time.
 
         Raises:
-            UnavailableError: If it cannot be read, or the server's zone is wrong.
+            UnavailableError: If it cannot be read, the server's zone is wrong, or it
+                is dated after now.
         """
         info = self.read(name)
         self._read.add(name)
         if self._watch.complaint:
             raise UnavailableError(self._watch.complaint)
+        if info is not None and (problem := self._ahead(name, info)):
+            raise UnavailableError(problem)
         return info
 
     def tick(self, name: str) -> Tick | None:
@@ -133,6 +138,21 @@ class Quotes:
         if not self.newest_ms:
             raise UnavailableError("no quote yet, so the market's time is not known")
         return self._time.utc_ms(self.newest_ms)
+
+    def _ahead(self, name: str, info: TickInfo) -> str:
+        """Say that a quote cannot have been made yet; empty if it can."""
+        if self._clock is None:
+            return ""
+        at = self._time.utc_ms(info.time_msc)
+        problem = from_the_future(at, self._clock.now())
+        if not problem:
+            self._in_future.discard(name)
+            return ""
+        problem = f"the quote of {name} is {problem}"
+        if name not in self._in_future:
+            self._in_future.add(name)
+            _log.error("%s", problem)
+        return problem
 
     def _check(self, name: str, wall_ms: int, clock: Clock) -> None:
         present = clock.monotonic()

@@ -66,6 +66,29 @@ def measured_offset(wall_ms: int, now: datetime) -> timedelta | None:
     return offset
 
 
+def from_the_future(at: datetime, now: datetime) -> str:
+    """Say what is wrong with a quote that is dated after it arrived.
+
+    A quote may be old, but not yet to come. Taken for the market's time it would end
+    the day, and with it a day's block, before its time. Less than half of the grid on
+    which zones differ is a clock that is a little wrong.
+
+    Args:
+        at: When it was made, UTC-aware.
+        now: This machine's time, UTC-aware.
+
+    Returns:
+        What is wrong and what to do; empty if nothing is.
+    """
+    if at - now <= _GRID / 2:
+        return ""
+    ahead = timedelta(seconds=round((at - now).total_seconds()))
+    return (
+        f"dated {ahead} after this machine's clock, so it is not taken: set the "
+        "server timezone, or this machine's clock"
+    )
+
+
 class OffsetWatch:
     """Compares fresh quotes with this machine's clock.
 

@@ -278,6 +278,7 @@ class Ledger:
             self._since = max(self._since, newest - _OVERLAP)
 
     def _closings_noted(self, deals: Sequence[Deal]) -> list[Deal]:
+        never_shown: dict[int, str] = {}
         for deal in deals:
             if deal.exit_reason is None:
                 continue
@@ -287,6 +288,10 @@ class Ledger:
                 loss.volume -= deal.volume
                 if loss.volume <= _NOISE:
                     del self._losses[deal.position_id]
+            elif deal.position_id not in self._open:
+                # Opened and closed again between two looks.
+                never_shown[deal.position_id] = deal.symbol
+        self.closed.update(never_shown.values())
         return list(deals)
 
     def _note(self, deal: Deal) -> None:

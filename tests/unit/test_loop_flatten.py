@@ -342,6 +342,18 @@ def test_a_part_that_is_closed_is_told_and_the_position_counts_when_it_ends(
     assert {"EURUSD": 1} == world.loop.finish().closed
 
 
+def test_a_position_that_ended_before_it_ever_showed_counts_too(world, closed):
+    """A stop inside the bar of the entry: the terminal shows its deals alone."""
+    world.begin()
+    world.cycle()
+    _deal(world, 11, 0.04, -1.0)
+    _deal(world, 12, 0.06, -2.0)
+    world.cycle(2)
+
+    assert [11, 12] == closed.tickets
+    assert {"EURUSD": 1} == world.loop.finish().closed
+
+
 # -- deals behind a balance ------------------------------------------------------------
 class Cash:
     """Hears deals and readings, in order."""

@@ -116,7 +116,7 @@ def test_accounts_of_one_file_run_each_with_its_own_and_stop_in_order(fleet):
     assert [None] * 3 == [fleet.control.get(lease(one)) for one in ACCOUNTS]
     assert not any(map(is_alive, pids.values()))
     lines = supervisor.text.splitlines()
-    labels = re.compile(r"\d\d:\d\d:\d\d [A-Z]+ +(10[123] |supervisor: 10[123]: )")
+    labels = re.compile(r"[\d-]{10} [\d:]{8} [A-Z]+ +(10[123] |supervisor: 10[123]: )")
     assert [] == [line for line in lines if not labels.match(line)]
     for account in ACCOUNTS:
         own = [line for line in lines if f" {account} app: connected" in line]
